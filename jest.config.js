@@ -1,0 +1,19 @@
+const base = {
+  extensionsToTreatAsEsm: [".ts"],
+  transform: { "\\.ts$": ["@swc/jest", { jsc: { target: "es2023", parser: { syntax: "typescript" } } }] },
+  modulePathIgnorePatterns: ["/dist/"],
+};
+
+// unit: no process but this one. component: a service against real RabbitMQ and PostgreSQL. e2e: the real cluster.
+export default {
+  projects: [
+    {
+      ...base,
+      displayName: "unit",
+      testMatch: ["**/*.test.ts"],
+      testPathIgnorePatterns: ["/node_modules/", "\\.component\\.test\\.ts$", "\\.e2e\\.test\\.ts$"],
+    },
+    { ...base, displayName: "component", testMatch: ["**/*.component.test.ts"] },
+    { ...base, displayName: "e2e", testMatch: ["<rootDir>/test/e2e/*.e2e.test.ts"] },
+  ],
+};
