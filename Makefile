@@ -1,0 +1,43 @@
+# Every command of this project. Plain `make` prints help.
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+READY := node_modules/.package-lock.json
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CLUSTER=kind|local  which Kubernetes (default: kind where a Docker engine and kind are, else local)"
+	@echo "  AAA_CACHE=<folder>  where builds are kept between runs (default: ~/.cache/aaa-cluster)"
+
+up: $(READY) ## Start a real three-node Kubernetes, the operator and an AaaCluster, and use it
+	@node test/up.ts
+
+down: $(READY) ## Take all of it away again
+	@node test/cluster/main.ts down
+
+status: $(READY) ## Show what runs
+	@node test/cluster/main.ts status
+
+kubeconfig: $(READY) ## Print the path of the kubeconfig
+	@node test/cluster/main.ts kubeconfig
+
+test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine too
+	@node test/main.ts
+
+check: $(READY) ## Lint and types alone
+	@npm run --silent lint && npm run --silent types
+
+format: $(READY) ## Format and fix what can be fixed
+	@npm run --silent format
+
+images: $(READY) ## Build the container images
+	@node images/build.ts
+
+crds: $(READY) ## Regenerate the CRD from its schema
+	@node operator/src/api/generate.ts
+
+# Node 24 itself comes with the packages.
+$(READY): package-lock.json
+	@sh test/bootstrap.sh
+
+.PHONY: help up down status kubeconfig test check format images crds

@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Partition } from "../lib/aaa-cluster.ts";
+import { AaaCluster, sampleSubscribers } from "../lib/aaa-cluster.ts";
+import { startPlatform } from "../lib/platform.ts";
+import { until } from "../lib/until.ts";
+
+const MINUTE_MS = 60_000;
+const NAMESPACE = "aaa-e2e";
+
+// The tests follow one AaaCluster from its first apply to its deletion, so each stands on the one before it.
+describe("the life of an AaaCluster", () => {
+  let tv: AaaCluster;
+
+  beforeAll(async () => {
+    tv = new AaaCluster(await startPlatform(), NAMESPACE);
+    await deleteNamespace();
+  }, 30 * MINUTE_MS);
+
+  afterAll(() => deleteNamespace(), 5 * MINUTE_MS);
+
+  function deleteNamespace(): Promise<string> {
+    return tv.kubectl.run(["delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s"]);
+  }
+
+  async function brokerJson<T>(...command: readonly string[]): Promise<T> {
+    return JSON.parse(await tv.kubectl.run(["exec", "tv-broker-0", "--", ...command, "--formatter=json"])) as T;
+  }
+
+  async function partitionQueues(): Promise<readonly string[]> {
+    const queues = await brokerJson<{ name: string }[]>("rabbitmqctl", "list_queues", "--quiet", "--vhost=aaa", "name");
+    return queues
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith("aaa.partition."))
+      .sort();
+  }
+
+  test(
+    "the sample becomes Ready, with every part running",
+    async () => {
+      await tv.apply();
+      const cluster = await tv.ready(6 * MINUTE_MS);
+      expect(cluster.status).toMatchObject({
+        broker: { replicas: 3, readyReplicas: 3 },
+        nodes: { replicas: 2, readyReplicas: 2 },
+      });
+      const pods = await tv.kubectl.list("pods", `app.kubernetes.io/instance=${tv.name}`);
+      const notRestricted = pods.filter((pod) => pod.spec.securityContext.runAsNonRoot !== true);
+      expect(notRestricted).toEqual([]);
+    },
+    7 * MINUTE_MS,
+  );
+
+  test(
+    "the three broker pods form one RabbitMQ cluster",
+    async () => {
+      const status = await brokerJson<{ running_nodes: string[] }>("rabbitmqctl", "cluster_status", "--quiet");
+      expect(status.running_nodes).toHaveLength(3);
+    },
+    MINUTE_MS,
+  );
+
+  test(
+    "each AAA pod has a partition queue named after it",
+    async () => {
+      expect(await partitionQueues()).toEqual(["aaa.partition.tv-aaa-0", "aaa.partition.tv-aaa-1"]);
+    },
+    MINUTE_MS,
+  );
+
+  test(
+    "what OSS accepts reaches the database of every AAA node",
+    async () => {
+      await tv.provision(sampleSubscribers(1, 200));
+      const partitions = await tv.converged(2, 2 * MINUTE_MS);
+      expect(partitions.map(({ name }) => name).sort()).toEqual(["tv-aaa-0", "tv-aaa-1"]);
+    },
+    3 * MINUTE_MS,
+  );
+
+  test(
+    "a box is admitted and authorized through the AAA gateway",
+    async () => {
+      const box = await tv.box(7);
+      await box.authenticate();
+      expect(await box.authorize("channel:news")).toMatchObject({ decision: "Permit" });
+      expect(await box.authorize("channel:opera")).toMatchObject({ decision: "Deny" });
+    },
+    MINUTE_MS,
+  );
+
+  test(
+    "a box nobody provisioned is refused",
+    async () => {
+      const stranger = await tv.box(9999);
+      await expect(stranger.authenticate()).rejects.toThrow(/401/);
+    },
+    MINUTE_MS,
+  );
+
+  test(
+    "an unknown field is refused, by its name",
+    async () => {
+      const patch = JSON.stringify({ spec: { nodes: { replicsa: 3 } } });
+      const args = ["patch", "aaacluster", tv.name, "--type=merge", `--patch=${patch}`];
+      await expect(tv.kubectl.run(args)).rejects.toThrow(/unknown field "spec\.nodes\.replicsa"/);
+    },
+    MINUTE_MS,
+  );
+
+  test(
+    "a wrong value is refused with a message that says what to write",
+    async () => {
+      const patch = JSON.stringify({ spec: { nodes: { replicas: -1 } } });
+      const args = ["patch", "aaacluster", tv.name, "--type=merge", `--patch=${patch}`];
+      await expect(tv.kubectl.run(args)).rejects.toThrow(/spec\.nodes\.replicas.*greater than or equal to/);
+    },
+    MINUTE_MS,
+  );
+
+  test(
+    "a deleted AAA pod comes back with its volume, its data and its queue",
+    async () => {
+      const before = await tv.kubectl.get("pod", "tv-aaa-0");
+      const partition = await tv.partition("tv-aaa-0");
+      await tv.kubectl.run(["delete", "pod", "tv-aaa-0", "--wait=false"]);
+      await tv.provision(sampleSubscribers(201, 220));
+      const after = await until(
+        "a new pod tv-aaa-0 answers",
+        async () => {
+          const pod = await tv.kubectl.get("pod", "tv-aaa-0");
+          return pod.metadata.uid !== before.metadata.uid && (await tv.partition("tv-aaa-0"));
+        },
+        { deadlineMs: 3 * MINUTE_MS, intervalMs: 1000 },
+      );
+      expect(BigInt((after as Partition).sequence)).toBeGreaterThanOrEqual(BigInt(partition.sequence));
+      await tv.converged(2, 2 * MINUTE_MS);
+      expect(await partitionQueues()).toEqual(["aaa.partition.tv-aaa-0", "aaa.partition.tv-aaa-1"]);
+      await tv.ready(MINUTE_MS);
+    },
+    7 * MINUTE_MS,
+  );
+
+  test(
+    "a third AAA node gets everything that was provisioned before it came",
+    async () => {
+      await tv.kubectl.run(["scale", `aaacluster/${tv.name}`, "--replicas=3"]);
+      const partitions = await tv.converged(3, 4 * MINUTE_MS);
+      expect(new Set(partitions.map(({ sequence }) => sequence)).size).toBe(1);
+      await tv.ready(MINUTE_MS);
+      expect(await partitionQueues()).toContain("aaa.partition.tv-aaa-2");
+    },
+    6 * MINUTE_MS,
+  );
+
+  test(
+    "the queue of a node scaled away goes with it",
+    async () => {
+      await tv.kubectl.run(["scale", `aaacluster/${tv.name}`, "--replicas=2"]);
+      await until("only two partition queues are left", async () => (await partitionQueues()).length === 2, {
+        deadlineMs: 3 * MINUTE_MS,
+        intervalMs: 3000,
+      });
+      await tv.ready(MINUTE_MS);
+    },
+    5 * MINUTE_MS,
+  );
+
+  test(
+    "deleting the AaaCluster leaves nothing behind",
+    async () => {
+      await tv.kubectl.run(["delete", "aaacluster", tv.name, "--timeout=180s"]);
+      const kinds =
+        "pods,services,statefulsets,deployments,configmaps,secrets,persistentvolumeclaims,poddisruptionbudgets,serviceaccounts";
+      await until(
+        "no child of the AaaCluster is left",
+        async () => {
+          const left = await tv.kubectl.list(kinds, `app.kubernetes.io/instance=${tv.name}`);
+          if (left.length > 0) throw new Error(left.map((child) => `${child.kind} ${child.metadata.name}`).join(", "));
+          return true;
+        },
+        { deadlineMs: 4 * MINUTE_MS, intervalMs: 2000 },
+      );
+      await until(
+        "no persistent volume of the namespace is left",
+        async () => {
+          const volumes = await tv.kubectl.list("persistentvolumes");
+          return volumes.every((volume) => volume.spec.claimRef?.namespace !== NAMESPACE);
+        },
+        { deadlineMs: 2 * MINUTE_MS, intervalMs: 2000 },
+      );
+    },
+    10 * MINUTE_MS,
+  );
+});

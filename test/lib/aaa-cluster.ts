@@ -1,0 +1,190 @@
+import { readFile } from "node:fs/promises";
+import { parse, stringify } from "yaml";
+import { Box } from "../box/box.ts";
+import type { Access, KubernetesObject } from "./kubectl.ts";
+import { Kubectl } from "./kubectl.ts";
+import { until } from "./until.ts";
+
+/** Where an AAA node is in the stream, as `GET /v1/partition` says it. */
+export interface Partition {
+  readonly name: string;
+  readonly queue: string;
+  readonly epoch: string;
+  readonly sequence: string;
+  readonly lag: number;
+  readonly synced: boolean;
+}
+
+/** Where OSS is, as `GET /v1/stream` says it. */
+export interface Stream {
+  readonly epoch: string;
+  readonly sequence: string;
+  readonly published: string;
+  readonly relay: string;
+}
+
+/** One line of a bulk request. */
+export interface BulkLine {
+  readonly entity: "Subscriber" | "Device" | "ProductOffering" | "Entitlement";
+  readonly id: string;
+  readonly payload: object | null;
+}
+
+const SAMPLE = new URL("../../samples/tv.yaml", import.meta.url);
+
+/** An AaaCluster on a real Kubernetes, seen and used from outside it. */
+export class AaaCluster {
+  readonly kubectl: Kubectl;
+  readonly name = "tv";
+
+  constructor(access: Access, namespace: string) {
+    this.kubectl = new Kubectl(access, namespace);
+  }
+
+  /** Applies the sample `samples/tv.yaml`, in this cluster's namespace. */
+  async apply(): Promise<void> {
+    const sample = parse(await readFile(SAMPLE, "utf8")) as { metadata: { namespace: string } };
+    const { namespace } = this.kubectl;
+    const manifests = [
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+      { ...sample, metadata: { ...sample.metadata, namespace } },
+    ];
+    await this.kubectl.apply(manifests.map((manifest) => stringify(manifest)).join("---\n"));
+  }
+
+  get(): Promise<KubernetesObject> {
+    return this.kubectl.get("aaacluster", this.name);
+  }
+
+  /** Waits until the operator has seen the newest spec and says Ready. */
+  async ready(deadlineMs: number): Promise<KubernetesObject> {
+    return await until(
+      `AaaCluster ${this.kubectl.namespace}/${this.name} is Ready`,
+      async () => {
+        const cluster = await this.get();
+        const ready = conditionOf(cluster, "Ready");
+        const isReady =
+          ready?.status === "True" && ready.observedGeneration === cluster.metadata["generation" as never];
+        if (!isReady) throw new Error(describeConditions(cluster));
+        return cluster;
+      },
+      { deadlineMs, intervalMs: 1000 },
+    );
+  }
+
+  /** The URL of a gateway as reached from outside the cluster. */
+  async gatewayUrl(gateway: "oss" | "aaa"): Promise<string> {
+    const endpoint = (await this.get()).status?.endpoints?.[gateway];
+    if (typeof endpoint !== "string") throw new Error(`status.endpoints.${gateway} is not set`);
+    return `http://${endpoint}`;
+  }
+
+  nodes(): Promise<readonly KubernetesObject[]> {
+    return this.kubectl.list("pods", `app.kubernetes.io/instance=${this.name},app.kubernetes.io/component=aaa`);
+  }
+
+  /** Where one AAA node is, asked of the pod itself through the API server. */
+  partition(pod: string): Promise<Partition> {
+    return this.kubectl.getRaw(`/api/v1/namespaces/${this.kubectl.namespace}/pods/${pod}:6600/proxy/v1/partition`);
+  }
+
+  /** Waits until every one of `count` AAA nodes has applied all that OSS has committed; returns where they are. */
+  async converged(count: number, deadlineMs: number): Promise<readonly Partition[]> {
+    return await until(
+      `${count} AAA nodes hold everything OSS has committed`,
+      async () => {
+        const { sequence } = await this.stream();
+        const names = (await this.nodes()).map((pod) => pod.metadata.name);
+        const partitions = await Promise.all(names.map((name) => this.partition(name)));
+        const behind = partitions.filter((partition) => !partition.synced || partition.sequence !== sequence);
+        if (partitions.length !== count || behind.length > 0) {
+          throw new Error(`OSS is at ${sequence}, the nodes are at ${JSON.stringify(partitions)}`);
+        }
+        return partitions;
+      },
+      { deadlineMs, intervalMs: 1000 },
+    );
+  }
+
+  async stream(): Promise<Stream> {
+    return (await this.#oss("GET", "/v1/stream")) as Stream;
+  }
+
+  /** Provisions entities in one bulk request. Rejects unless OSS has committed all of them. */
+  async provision(lines: readonly BulkLine[]): Promise<void> {
+    await this.#oss("POST", "/v1/bulk", {
+      type: "application/x-ndjson",
+      body: lines.map((line) => JSON.stringify(line)).join("\n"),
+    });
+  }
+
+  async deleteEntity(collection: string, id: string): Promise<void> {
+    await this.#oss("DELETE", `/v1/${collection}/${id}`);
+  }
+
+  async box(index: number): Promise<Box> {
+    return new Box({ gatewayUrl: await this.gatewayUrl("aaa"), ...boxIdentity(index) });
+  }
+
+  async #oss(method: string, path: string, content?: { type: string; body: string }): Promise<unknown> {
+    const token = await this.kubectl.secretValue(`${this.name}-oss-api`, "token");
+    const response = await fetch(`${await this.gatewayUrl("oss")}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(content ? { "content-type": content.type } : {}) },
+      ...(content ? { body: content.body } : {}),
+      signal: AbortSignal.timeout(120_000),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return text === "" ? null : JSON.parse(text);
+  }
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration?: number;
+}
+
+export function conditionOf(cluster: KubernetesObject, type: string): Condition | undefined {
+  return (cluster.status?.conditions as Condition[] | undefined)?.find((condition) => condition.type === type);
+}
+
+function describeConditions(cluster: KubernetesObject): string {
+  const conditions = (cluster.status?.conditions ?? []) as Condition[];
+  if (conditions.length === 0) return "the operator has not written a status yet";
+  return conditions.map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`).join("; ");
+}
+
+/** What the sample subscriber number `index` is called, and what its box knows. */
+export function boxIdentity(index: number): { subscriberId: string; deviceId: string; password: string } {
+  const number = String(index).padStart(4, "0");
+  return { subscriberId: `subscriber-${number}`, deviceId: `stb-${number}`, password: `sample-${number}` };
+}
+
+/** Provisioning of sample subscribers `first` to `last`, each with a device and an entitlement to the basic offering. */
+export function sampleSubscribers(first: number, last: number): readonly BulkLine[] {
+  const validFrom = "2026-01-01T00:00:00Z";
+  const lines: BulkLine[] = [
+    {
+      entity: "ProductOffering",
+      id: "basic",
+      payload: { name: "Basic", services: ["channel:news", "channel:sports"] },
+    },
+  ];
+  for (let index = first; index <= last; index += 1) {
+    const { subscriberId, deviceId, password } = boxIdentity(index);
+    lines.push(
+      { entity: "Subscriber", id: subscriberId, payload: { status: "active", password } },
+      { entity: "Device", id: deviceId, payload: { subscriberId, status: "active" } },
+      {
+        entity: "Entitlement",
+        id: `basic-${subscriberId}`,
+        payload: { subscriberId, productOfferingId: "basic", validFrom, status: "active" },
+      },
+    );
+  }
+  return lines;
+}
