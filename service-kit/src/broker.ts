@@ -1,0 +1,92 @@
+import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { type BrokerSettings, readCredentials } from "./settings.ts";
+
+const HEARTBEAT_SECONDS = 10;
+const CONNECT_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/**
+ * One connection to the broker with its channels, which live and die together: when any of them is lost, `signal`
+ * aborts with the reason, and whoever uses the session starts over with a new one.
+ */
+export class BrokerSession {
+  readonly signal: AbortSignal;
+  /** Whether the broker asked publishers to stop because it is short of memory or disk. */
+  blocked = false;
+  readonly #connection: ChannelModel;
+  readonly #lost = new AbortController();
+
+  private constructor(connection: ChannelModel, signal: AbortSignal) {
+    this.#connection = connection;
+    this.signal = AbortSignal.any([signal, this.#lost.signal]);
+    connection.on("error", this.fail);
+    connection.on("close", () => this.fail(new Error("the broker closed the connection")));
+    connection.on("blocked", () => {
+      this.blocked = true;
+    });
+    connection.on("unblocked", () => {
+      this.blocked = false;
+    });
+  }
+
+  /** Connects; `name` is what the broker shows for the connection. Rejects when the broker cannot be reached. */
+  static async open(settings: BrokerSettings, name: string, signal: AbortSignal): Promise<BrokerSession> {
+    signal.throwIfAborted();
+    const url = new URL(settings.url);
+    const connection = await connect(
+      {
+        protocol: "amqp",
+        hostname: url.hostname,
+        port: Number(url.port || 5672),
+        vhost: decodeURIComponent(url.pathname.slice(1)) || "/",
+        heartbeat: HEARTBEAT_SECONDS,
+        ...(await readCredentials(settings.credentialsDir)),
+      },
+      { noDelay: true, timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: name } },
+    );
+    return new BrokerSession(connection, signal);
+  }
+
+  readonly fail = (error: Error): void => this.#lost.abort(error);
+
+  async channel(): Promise<Channel> {
+    return this.#watch(await this.#connection.createChannel());
+  }
+
+  async confirmChannel(): Promise<ConfirmChannel> {
+    return this.#watch(await this.#connection.createConfirmChannel());
+  }
+
+  /** Whether a queue exists. */
+  async queueExists(queue: string): Promise<boolean> {
+    // The broker closes a channel that asks for a queue that is not there, so this one is not watched.
+    const probe = await this.#connection.createChannel();
+    probe.on("error", () => {});
+    try {
+      await probe.checkQueue(queue);
+      await probe.close();
+      return true;
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === 404) return false;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+    this.#connection.close().then(resolve, () => resolve());
+    await promise;
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #watch<T extends Channel>(channel: T): T {
+    channel.on("error", this.fail);
+    channel.on("close", () => this.fail(new Error("the broker closed a channel")));
+    return channel;
+  }
+}

@@ -1,0 +1,54 @@
+import pg from "pg";
+import type { Logger } from "./http.ts";
+import { readSecret } from "./settings.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface DatabaseSettings {
+  /** Without the password, for example `postgresql://oss@host:5432/oss`. */
+  readonly url: string;
+  readonly passwordFile?: string | undefined;
+}
+
+export async function connectionOptions({ url, passwordFile }: DatabaseSettings): Promise<pg.ClientConfig> {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    ...(passwordFile === undefined ? {} : { password: await readSecret(passwordFile) }),
+  };
+}
+
+export async function createPool(settings: DatabaseSettings, max: number, log: Logger): Promise<pg.Pool> {
+  const pool = new pg.Pool({ ...(await connectionOptions(settings)), max });
+  pool.on("error", (error) => log.debug({ err: error }, "an idle database connection was lost"));
+  return pool;
+}
+
+/** Runs `work` in one transaction. When it throws, nothing of it is kept and the error is passed on. */
+export async function transaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  begin = "begin",
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query(begin);
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((reason: Error) => {
+      broken = reason;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** The SQLSTATE of a database error, or null for any other error. */
+export function sqlState(error: unknown): string | null {
+  return error instanceof pg.DatabaseError ? (error.code ?? null) : null;
+}

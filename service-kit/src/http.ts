@@ -1,0 +1,55 @@
+import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { Problem } from "./problem.ts";
+
+export type Logger = FastifyBaseLogger;
+
+export interface HttpOptions {
+  readonly logLevel: string;
+  readonly registry: Registry;
+  /** Why the service cannot serve now, or null when it can. */
+  readonly notReady: () => Promise<string | null>;
+  /** Turns validation errors of a TypeBox schema into lines for the caller. */
+  readonly describeErrors: (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
+}
+
+/** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
+export function createHttp({ logLevel, registry, notReady, describeErrors }: HttpOptions): FastifyInstance {
+  const app = fastify({ logger: { level: logLevel, base: null }, disableRequestLogging: true });
+
+  app.setValidatorCompiler<TSchema>(({ schema }) => {
+    const validator = Compile(schema);
+    return (value) => {
+      if (validator.Check(value)) return { value };
+      const errors = describeErrors(validator.Errors(value));
+      return { error: new Problem(400, "invalid-request", "the request does not have the expected form", errors) };
+    };
+  });
+
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    const problem = error instanceof Problem ? error : problemOf(error);
+    if (problem.status >= 500) request.log.error({ err: error, url: request.url }, "request failed");
+    return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
+  });
+
+  app.setNotFoundHandler((request) => {
+    throw new Problem(404, "no-such-route", `there is no ${request.method} ${request.url.split("?")[0]}`);
+  });
+
+  app.get("/livez", () => ({ status: "alive" }));
+  app.get("/readyz", async () => {
+    const reason = await notReady();
+    if (reason !== null) throw new Problem(503, "not-ready", reason);
+    return { status: "ready" };
+  });
+  app.get("/metrics", async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  return app;
+}
+
+function problemOf(error: FastifyError): Problem {
+  const status = error.statusCode ?? 500;
+  if (status < 500) return new Problem(status, "invalid-request", error.message);
+  return new Problem(503, "unavailable", "the request could not be served now; try again");
+}

@@ -1,0 +1,25 @@
+/** An error with an answer for the caller, sent as application/problem+json (RFC 9457). */
+export class Problem extends Error {
+  readonly status: number;
+  /** A stable name for this kind of problem, in kebab case. */
+  readonly code: string;
+  readonly errors: readonly string[];
+
+  constructor(status: number, code: string, detail: string, errors: readonly string[] = []) {
+    super(detail);
+    this.name = "Problem";
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
+  }
+
+  toJSON(): object {
+    return {
+      type: `urn:aaacluster:problem:${this.code}`,
+      title: this.code.replaceAll("-", " "),
+      status: this.status,
+      detail: this.message,
+      ...(this.errors.length === 0 ? {} : { errors: this.errors }),
+    };
+  }
+}
