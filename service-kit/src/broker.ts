@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 import { type BrokerSettings, readCredentials } from "./settings.ts";
 
@@ -73,11 +74,8 @@ export class BrokerSession {
   }
 
   async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
-    this.#connection.close().then(resolve, () => resolve());
-    await promise;
-    clearTimeout(timer);
+    const closed = this.#connection.close().catch(() => {});
+    await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

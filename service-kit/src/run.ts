@@ -9,9 +9,9 @@ export interface RunningService {
 export async function runService(start: () => Promise<RunningService>): Promise<void> {
   try {
     const service = await start();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve());
-    await promise;
+    await new Promise<void>((resolve) => {
+      for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve());
+    });
     await service.stop();
   } catch (error) {
     const text = error instanceof SettingsError ? `error: ${error.message}` : `error: ${String(error)}`;

@@ -12,15 +12,20 @@ export class Wake {
   async wait(signal: AbortSignal, timeoutMs?: number): Promise<void> {
     signal.throwIfAborted();
     if (!this.#rung) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#answer = resolve;
-      const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
+      const timer = timeoutMs === undefined ? undefined : setTimeout(this.ring, timeoutMs);
       signal.addEventListener("abort", this.ring, { once: true });
-      await promise;
+      await new Promise<void>((resolve) => {
+        this.#answer = resolve;
+      });
       signal.removeEventListener("abort", this.ring);
       clearTimeout(timer);
     }
     this.#rung = false;
     signal.throwIfAborted();
   }
+}
+
+/** Rejects with the signal's reason when it aborts; never resolves. */
+export function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Wake().wait(signal) as Promise<never>;
 }

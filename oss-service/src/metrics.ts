@@ -1,0 +1,61 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { StreamState } from "./sql.ts";
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly confirmSeconds: Histogram;
+  readonly unroutable: Counter;
+  readonly snapshots: Counter<"result">;
+  readonly changes: Counter<"entity">;
+}
+
+/** @param readStream asked at every scrape; when it fails the stream's numbers are left out */
+export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const published = new Gauge({
+    name: "aaa_oss_published_sequence",
+    help: "Up to here every event was confirmed by the broker",
+    registers,
+  });
+  const epoch = new Gauge({ name: "aaa_oss_epoch", help: "The epoch of the current relay", registers });
+  new Gauge({
+    name: "aaa_oss_sequence",
+    help: "The last sequence number given to a committed change",
+    registers,
+    async collect() {
+      const state = await readStream().catch(() => null);
+      if (state === null) return;
+      this.set(Number(state.sequence));
+      published.set(Number(state.published));
+      epoch.set(Number(state.epoch));
+    },
+  });
+  return {
+    registry,
+    confirmSeconds: new Histogram({
+      name: "aaa_oss_confirm_seconds",
+      help: "From publishing an event to the broker's confirm",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    unroutable: new Counter({
+      name: "aaa_oss_unroutable_total",
+      help: "Broadcasts that reached no queue because no node has one yet",
+      registers,
+    }),
+    snapshots: new Counter({
+      name: "aaa_oss_snapshots_total",
+      help: "Snapshots by how they ended",
+      labelNames: ["result"],
+      registers,
+    }),
+    changes: new Counter({
+      name: "aaa_oss_changes_total",
+      help: "Committed changes",
+      labelNames: ["entity"],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,146 @@
+import { encode, STREAM_POSITION, type StreamPosition } from "@aaa-cluster/contract";
+import {
+  BrokerSession,
+  type BrokerSettings,
+  type DatabaseSettings,
+  type SessionContext,
+  Wake,
+} from "@aaa-cluster/service-kit";
+import type { ConfirmChannel } from "amqplib";
+import type pg from "pg";
+import { ConfirmWindow } from "./confirm-window.ts";
+import { Leader } from "./leader.ts";
+import type { Metrics } from "./metrics.ts";
+import { type Epoch, type OutboxRow, pruneOutbox, readOutbox, recordPublished, startEpoch } from "./relay-sql.ts";
+
+const WINDOW = 256;
+const TICK_MS = 1_000;
+const POSITION_EVERY_MS = 5_000;
+const CONFIRM_TIMEOUT_MS = 30_000;
+
+export interface RelaySettings {
+  readonly broker: BrokerSettings;
+  readonly database: DatabaseSettings;
+  readonly exchange: string;
+  readonly instance: string;
+}
+
+/**
+ * One term as the relay: waits to be elected, starts an epoch, and broadcasts the outbox in order until the broker, the
+ * database or the election is lost. Whatever was not confirmed by then is published again in the next term.
+ */
+export async function relaySession(
+  settings: RelaySettings,
+  metrics: Metrics,
+  { signal, ready }: SessionContext,
+): Promise<void> {
+  const wake = new Wake();
+  await using leader = await Leader.elect(settings.database, signal, wake.ring);
+  await using broker = await BrokerSession.open(settings.broker, `relay ${settings.instance}`, leader.signal);
+  const channel = await broker.confirmChannel();
+  await channel.checkExchange(settings.exchange);
+  channel.on("return", () => metrics.unroutable.inc());
+  const epoch = await startEpoch(leader.client, settings.instance);
+  ready();
+  await new Term(settings.exchange, epoch, leader.client, channel, broker, wake, metrics).run();
+}
+
+class Term {
+  readonly #exchange: string;
+  readonly #epoch: Epoch;
+  readonly #client: pg.Client;
+  readonly #channel: ConfirmChannel;
+  readonly #broker: BrokerSession;
+  readonly #wake: Wake;
+  readonly #metrics: Metrics;
+  readonly #window: ConfirmWindow;
+  #recorded: bigint;
+  #positionAt = 0;
+
+  constructor(
+    exchange: string,
+    epoch: Epoch,
+    client: pg.Client,
+    channel: ConfirmChannel,
+    broker: BrokerSession,
+    wake: Wake,
+    metrics: Metrics,
+  ) {
+    this.#exchange = exchange;
+    this.#epoch = epoch;
+    this.#client = client;
+    this.#channel = channel;
+    this.#broker = broker;
+    this.#wake = wake;
+    this.#metrics = metrics;
+    this.#window = new ConfirmWindow(epoch.published);
+    this.#recorded = epoch.published;
+  }
+
+  async run(): Promise<never> {
+    this.#publishPosition(this.#epoch.head);
+    for (;;) {
+      const room = WINDOW - this.#window.size;
+      const rows = room >= WINDOW / 2 ? await this.#read(room) : [];
+      for (const row of rows) this.#publish(row);
+      await this.#record();
+      if (Date.now() - this.#positionAt >= POSITION_EVERY_MS) await this.#tellPosition();
+      if (rows.length === 0) await this.#wake.wait(this.#broker.signal, TICK_MS);
+      this.#broker.signal.throwIfAborted();
+      this.#checkConfirmTimeout();
+    }
+  }
+
+  #read(limit: number): Promise<OutboxRow[]> {
+    return readOutbox(this.#client, this.#epoch.epoch, this.#window.lastSent, limit);
+  }
+
+  #publish({ sequence, body }: OutboxRow): void {
+    const event = { ...body, epoch: this.#epoch.epoch.toString(), sequence: sequence.toString() };
+    this.#window.sent(sequence, Date.now());
+    this.#send(event, event.eventId, () => {
+      this.#metrics.confirmSeconds.observe(this.#window.confirm(sequence, Date.now()) / 1000);
+      this.#wake.ring();
+    });
+  }
+
+  async #tellPosition(): Promise<void> {
+    this.#publishPosition(await pruneOutbox(this.#client, this.#epoch.epoch));
+  }
+
+  #publishPosition(head: bigint): void {
+    this.#positionAt = Date.now();
+    const position: StreamPosition = {
+      eventType: STREAM_POSITION,
+      epoch: this.#epoch.epoch.toString(),
+      originEpoch: this.#epoch.originEpoch.toString(),
+      sequence: this.#window.lastSent.toString(),
+      head: head.toString(),
+    };
+    this.#send(position, `${position.epoch}-${position.sequence}`, () => {});
+  }
+
+  #send(message: object, messageId: string, onConfirm: () => void): void {
+    const options = { persistent: true, mandatory: true, contentType: "application/json", messageId };
+    this.#channel.publish(this.#exchange, "", encode(message), options, (error) => {
+      if (error === null || error === undefined) onConfirm();
+      else this.#broker.fail(new Error("the broker refused a broadcast", { cause: error }));
+    });
+  }
+
+  /** Once per window, and when there is nothing left to wait for: each time costs a commit. */
+  async #record(): Promise<void> {
+    const { confirmed, size } = this.#window;
+    const news = confirmed - this.#recorded;
+    if (news < WINDOW && (news === 0n || size > 0)) return;
+    await recordPublished(this.#client, this.#epoch.epoch, confirmed);
+    this.#recorded = confirmed;
+  }
+
+  #checkConfirmTimeout(): void {
+    const { oldestSentAt } = this.#window;
+    // A broker short of memory or disk confirms nothing on purpose; a new connection would not change that.
+    if (oldestSentAt === null || this.#broker.blocked) return;
+    if (Date.now() - oldestSentAt > CONFIRM_TIMEOUT_MS) throw new Error("the broker does not confirm broadcasts");
+  }
+}

@@ -1,0 +1,82 @@
+import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
+import {
+  brokerSettings,
+  createHttp,
+  createPool,
+  type Env,
+  migrate,
+  portOf,
+  type RunningService,
+  readSecret,
+  required,
+  runForever,
+  untilDone,
+} from "@aaa-cluster/service-kit";
+import { createMetrics } from "./metrics.ts";
+import { relaySession } from "./relay.ts";
+import { provisioningRoutes } from "./routes.ts";
+import { snapshotSession } from "./snapshot-server.ts";
+import { readStream } from "./sql.ts";
+
+const POOL_SIZE = 10;
+
+export interface OssService extends RunningService {
+  /** Where the API listens, for example http://127.0.0.1:6700. */
+  readonly url: string;
+}
+
+/** Starts the OSS service with settings from the environment. It serves as soon as its database is there. */
+export async function startOssService(env: Env): Promise<OssService> {
+  const broker = brokerSettings(env);
+  const database = {
+    url: required(env, "DATABASE_URL", "the database's address without the password, postgresql://oss@host:5432/oss"),
+    passwordFile: env.DATABASE_PASSWORD_FILE,
+  };
+  const instance = required(env, "INSTANCE", "a name for this replica, unique among them");
+  const apiToken = await readSecret(required(env, "API_TOKEN_FILE", "a file with the provisioning API's token"));
+  if (apiToken === "") throw new Error("the provisioning API's token is empty");
+
+  const metrics = createMetrics(() => readStream(pool));
+  const app = createHttp({
+    logLevel: env.LOG_LEVEL ?? "info",
+    registry: metrics.registry,
+    describeErrors,
+    notReady: () =>
+      readStream(pool).then(
+        () => null,
+        () => "the database cannot be used",
+      ),
+  });
+  const log = app.log;
+  const pool = await createPool(database, POOL_SIZE, log);
+  await app.register(provisioningRoutes({ pool, apiToken, metrics }));
+  const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6700) });
+
+  const stopping = new AbortController();
+  const forever = { signal: stopping.signal, log };
+  const exchange = env.OSS_EXCHANGE ?? DEFAULT_OSS_EXCHANGE;
+  const work = async (): Promise<void> => {
+    await untilDone("migrate", () => migrate(pool, new URL("./migrations/", import.meta.url), log), forever);
+    await Promise.all([
+      runForever(
+        "relay",
+        (context) => relaySession({ broker, database, exchange, instance }, metrics, context),
+        forever,
+      ),
+      runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
+    ]);
+  };
+  const working = work().catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error;
+  });
+
+  return {
+    url,
+    async stop() {
+      await app.close();
+      stopping.abort();
+      await working;
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import {
+  decodeSnapshotRequest,
+  encode,
+  REQUESTS_EXCHANGE,
+  SNAPSHOT_REQUESTS_QUEUE,
+  SNAPSHOT_ROUTING_KEY,
+  type SnapshotRequest,
+} from "@aaa-cluster/contract";
+import {
+  BrokerSession,
+  type BrokerSettings,
+  type Logger,
+  type SessionContext,
+  transaction,
+  untilAborted,
+} from "@aaa-cluster/service-kit";
+import type { ConfirmChannel, ConsumeMessage } from "amqplib";
+import type pg from "pg";
+import type { Metrics } from "./metrics.ts";
+
+const AT_A_TIME = 2;
+const CHUNK = 500;
+const UNCONFIRMED_CHUNKS = 8;
+
+export interface SnapshotServerDeps {
+  readonly broker: BrokerSettings;
+  readonly pool: pg.Pool;
+  readonly instance: string;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Answers snapshot requests until the broker is lost. */
+export async function snapshotSession(deps: SnapshotServerDeps, { signal, ready }: SessionContext): Promise<void> {
+  await using broker = await BrokerSession.open(deps.broker, `snapshots ${deps.instance}`, signal);
+  const requests = await broker.channel();
+  await requests.assertQueue(SNAPSHOT_REQUESTS_QUEUE, { durable: true, arguments: { "x-queue-type": "quorum" } });
+  await requests.bindQueue(SNAPSHOT_REQUESTS_QUEUE, REQUESTS_EXCHANGE, SNAPSHOT_ROUTING_KEY);
+  await requests.prefetch(AT_A_TIME);
+  const active = new Set<Promise<void>>();
+  await requests.consume(SNAPSHOT_REQUESTS_QUEUE, (message) => {
+    if (message === null) return broker.fail(new Error("the broker cancelled the consumer of snapshot requests"));
+    const answer = answerRequest(deps, broker, message)
+      .then(() => {
+        if (!broker.signal.aborted) requests.ack(message);
+      })
+      .catch(broker.fail)
+      .finally(() => active.delete(answer));
+    active.add(answer);
+  });
+  ready();
+  try {
+    await untilAborted(broker.signal);
+  } finally {
+    await Promise.allSettled(active);
+  }
+}
+
+/** A request that cannot be answered is dropped: its node asks again. */
+async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, message: ConsumeMessage): Promise<void> {
+  try {
+    const request = decodeSnapshotRequest(message.content);
+    const channel = await broker.confirmChannel();
+    const entities = await sendSnapshot(deps.pool, new ReplyWriter(channel, request, broker.signal));
+    deps.log.info({ partition: request.partition, entities }, "sent a snapshot");
+    deps.metrics.snapshots.inc({ result: "sent" });
+  } catch (error) {
+    deps.log.warn({ err: error }, "could not send a snapshot");
+    deps.metrics.snapshots.inc({ result: "failed" });
+  }
+}
+
+/** Sends every entity as of one moment, and the place in the stream of that moment. Memory stays at a few chunks. */
+async function sendSnapshot(pool: pg.Pool, reply: ReplyWriter): Promise<number> {
+  return transaction(
+    pool,
+    async (client) => {
+      const { rows } = await client.query<{ epoch: string; sequence: string }>(
+        "select epoch, sequence from relay, stream",
+      );
+      await client.query(
+        `declare snapshot no scroll cursor for
+         select entity, entity_id as "entityId", version as "entityVersion", payload
+         from entities where payload is not null`,
+      );
+      let entities = 0;
+      let chunks = 0;
+      for (;;) {
+        const { rows: chunk } = await client.query(`fetch ${CHUNK} from snapshot`);
+        if (chunk.length === 0) break;
+        await reply.write({ kind: "chunk", index: chunks, entities: chunk });
+        entities += chunk.length;
+        chunks += 1;
+      }
+      await reply.write({ kind: "end", ...rows[0], chunks, entities });
+      await reply.flush();
+      return entities;
+    },
+    "begin isolation level repeatable read read only",
+  );
+}
+
+/** Publishes to a node's reply queue with a few confirms outstanding; fails as soon as the queue is gone. */
+class ReplyWriter {
+  readonly #channel: ConfirmChannel;
+  readonly #request: SnapshotRequest;
+  readonly #signal: AbortSignal;
+  readonly #unconfirmed: Promise<void>[] = [];
+  #gone = false;
+
+  constructor(channel: ConfirmChannel, request: SnapshotRequest, signal: AbortSignal) {
+    this.#channel = channel;
+    this.#request = request;
+    this.#signal = signal;
+    channel.on("return", () => {
+      this.#gone = true;
+    });
+  }
+
+  async write(part: object): Promise<void> {
+    this.#check();
+    this.#unconfirmed.push(this.#publish({ ...part, requestId: this.#request.requestId }));
+    if (this.#unconfirmed.length >= UNCONFIRMED_CHUNKS) await this.#unconfirmed.shift();
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#unconfirmed);
+    this.#check();
+  }
+
+  #check(): void {
+    this.#signal.throwIfAborted();
+    if (this.#gone) throw new Error(`${this.#request.replyTo} is gone: the node gave up or went away`);
+  }
+
+  #publish(message: object): Promise<void> {
+    const options = { mandatory: true, contentType: "application/json" };
+    return new Promise((resolve, reject) => {
+      this.#channel.publish("", this.#request.replyTo, encode(message), options, (error) => {
+        if (error === null || error === undefined) resolve();
+        else reject(error);
+      });
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import type { EntityName } from "@aaa-cluster/contract";
+import type pg from "pg";
+import { type Change, keyOf, type OutboxBody, type Reference, type Stored } from "./change.ts";
+
+interface EntityRow {
+  readonly entity: EntityName;
+  readonly entity_id: string;
+  readonly version: string;
+  readonly payload: Record<string, unknown> | null;
+}
+
+const columns = (references: readonly Reference[]): [string[], string[]] => [
+  references.map(({ entity }) => entity),
+  references.map(({ id }) => id),
+];
+
+/** Locks the entities in one order for all writers, making an empty row for each that is new. */
+export async function lockEntities(client: pg.PoolClient, changes: readonly Change[]): Promise<Map<string, Stored>> {
+  await client.query(
+    `insert into entities (entity, entity_id, version)
+     select entity, entity_id, 0 from unnest($1::text[], $2::text[]) as k (entity, entity_id)
+     order by entity, entity_id
+     on conflict do nothing`,
+    columns(changes),
+  );
+  const { rows } = await client.query<EntityRow>(
+    `select e.* from entities e join unnest($1::text[], $2::text[]) as k (entity, entity_id) using (entity, entity_id)
+     order by entity, entity_id
+     for update of e`,
+    columns(changes),
+  );
+  return new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
+}
+
+export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<void> {
+  await client.query(
+    `update entities e set version = n.version, payload = n.payload
+     from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
+     where e.entity = n.entity and e.entity_id = n.entity_id`,
+    [
+      events.map(({ entity }) => entity),
+      events.map(({ entityId }) => entityId),
+      events.map(({ entityVersion }) => entityVersion),
+      events.map(({ payload }) => (payload === null ? null : JSON.stringify(payload))),
+    ],
+  );
+}
+
+/** Which of the entities exist, as keys; they cannot be deleted before this transaction ends. */
+export async function lockReferences(client: pg.PoolClient, references: readonly Reference[]): Promise<Set<string>> {
+  if (references.length === 0) return new Set();
+  const { rows } = await client.query<EntityRow>(
+    `select e.* from entities e join unnest($1::text[], $2::text[]) as k (entity, entity_id) using (entity, entity_id)
+     where payload is not null
+     order by entity, entity_id
+     for share of e`,
+    columns(references),
+  );
+  return new Set(rows.map((row) => keyOf({ entity: row.entity, id: row.entity_id })));
+}
+
+/** Entities that still refer to the given ones. */
+export async function findReferrers(
+  client: pg.PoolClient,
+  references: readonly Reference[],
+): Promise<{ from: string; to: string }[]> {
+  if (references.length === 0) return [];
+  const { rows } = await client.query<{ from: string; to: string }>(
+    `select e.entity || '/' || e.entity_id as "from", k.entity || '/' || k.entity_id as "to"
+     from unnest($1::text[], $2::text[]) as k (entity, entity_id)
+     join lateral (
+       select * from entities where k.entity = 'Subscriber' and payload ? 'subscriberId'
+         and payload ->> 'subscriberId' = k.entity_id
+       union all
+       select * from entities where k.entity = 'ProductOffering' and payload ? 'productOfferingId'
+         and payload ->> 'productOfferingId' = k.entity_id
+     ) e on true
+     limit 100`,
+    columns(references),
+  );
+  return rows;
+}
+
+/**
+ * Gives the events their sequence numbers and puts them into the outbox. It must be the last statement before commit:
+ * it locks the stream for all other writers, which is what makes commit order the order of the numbers.
+ * @returns the last number given
+ */
+export async function appendToStream(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
+  const { rows } = await client.query<{ sequence: string }>(
+    `with numbered as (update stream set sequence = sequence + $1::int returning sequence),
+     stored as (
+       insert into outbox (sequence, body)
+       select numbered.sequence - $1::int + ordinality, body
+       from numbered, unnest($2::json[]) with ordinality as e (body, ordinality)
+     )
+     select sequence, pg_notify('outbox', '') from numbered`,
+    [events.length, events.map((event) => JSON.stringify(event))],
+  );
+  return rows[0]?.sequence ?? "0";
+}
+
+export async function readEntity(pool: pg.Pool, entity: EntityName, id: string): Promise<Stored | null> {
+  const { rows } = await pool.query<EntityRow>("select * from entities where entity = $1 and entity_id = $2", [
+    entity,
+    id,
+  ]);
+  return rows[0] === undefined ? null : storedOf(rows[0]);
+}
+
+export interface StreamState {
+  readonly epoch: string;
+  readonly sequence: string;
+  readonly published: string;
+  readonly relay: string;
+}
+
+/** Where the stream is: the last sequence number given, and how far and by whom it is published. */
+export async function readStream(pool: pg.Pool): Promise<StreamState> {
+  const { rows } = await pool.query<StreamState>(
+    "select epoch, sequence, published, instance as relay from stream, relay",
+  );
+  const [state] = rows;
+  if (state === undefined) throw new Error("the stream and relay tables have lost their row");
+  return state;
+}
+
+const storedOf = ({ version, payload }: EntityRow): Stored => ({ version: BigInt(version), payload });
