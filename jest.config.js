@@ -13,7 +13,13 @@ export default {
       testMatch: ["**/*.test.ts"],
       testPathIgnorePatterns: ["/node_modules/", "\\.component\\.test\\.ts$", "\\.e2e\\.test\\.ts$"],
     },
-    { ...base, displayName: "component", testMatch: ["**/*.component.test.ts"] },
+    {
+      ...base,
+      displayName: "component",
+      testMatch: ["**/*.component.test.ts"],
+      globalSetup: "<rootDir>/test/services/global-setup.ts",
+      globalTeardown: "<rootDir>/test/services/global-teardown.ts",
+    },
     { ...base, displayName: "e2e", testMatch: ["<rootDir>/test/e2e/*.e2e.test.ts"] },
   ],
 };

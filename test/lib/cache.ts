@@ -16,17 +16,17 @@ export function hashOf(...parts: readonly string[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** A short hash of every file below the given files and folders, by path and content. */
+/** A short hash of every file below the given files and folders, by content and path below them: equal in every clone. */
 export async function hashOfFiles(...paths: readonly string[]): Promise<string> {
   const parts: string[] = [];
-  const visit = async (path: string): Promise<void> => {
+  const visit = async (path: string, name: string): Promise<void> => {
     if ((await stat(path)).isDirectory()) {
-      for (const name of (await readdir(path)).sort()) {
-        if (name !== "node_modules" && name !== "dist") await visit(join(path, name));
+      for (const entry of (await readdir(path)).sort()) {
+        if (entry !== "node_modules" && entry !== "dist") await visit(join(path, entry), `${name}/${entry}`);
       }
-    } else parts.push(path, await readFile(path, "latin1"));
+    } else parts.push(name, await readFile(path, "latin1"));
   };
-  for (const path of paths) await visit(path);
+  for (const path of paths) await visit(path, "");
   return hashOf(...parts);
 }
 

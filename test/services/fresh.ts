@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Management, managementOf } from "./management.ts";
+import { postgresqlUrl, query } from "./postgresql.ts";
+import type { RabbitmqAddress } from "./rabbitmq.ts";
+import { type PostgresqlAddress, sharedPostgresql, sharedRabbitmq } from "./shared.ts";
+
+/** An empty database, dropped when disposed of. */
+export interface FreshDatabase extends AsyncDisposable {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** A RabbitMQ user, and a folder with the files `username` and `password` as a pod mounts them. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  readonly dir: string;
+}
+
+/** A virtual host with the topology and the users that the operator makes; gone when disposed of. */
+export interface FreshVhost extends AsyncDisposable {
+  readonly name: string;
+  /** amqp URL without credentials. */
+  readonly url: string;
+  readonly oss: Credentials;
+  readonly node: Credentials;
+  readonly management: Management;
+  /** amqp URL with a user's credentials in it. */
+  urlAs(user: "oss" | "node" | "admin"): string;
+}
+
+// Who may configure, write and read what: regular expressions over the names of queues and exchanges.
+const PERMISSIONS = {
+  oss: {
+    configure: "^oss\\.",
+    write: "^(oss_exchange|amq\\.default|oss\\..*)$",
+    read: "^(oss\\..*|oss_requests)$",
+  },
+  node: {
+    configure: "^aaa\\.(partition|snapshot)\\.",
+    write: "^(aaa\\.(partition|snapshot)\\..*|oss_requests)$",
+    read: "^(aaa\\.(partition|snapshot)\\..*|oss_exchange)$",
+  },
+} as const;
+
+const EXCHANGES = { oss_exchange: "fanout", oss_requests: "direct" } as const;
+
+/** Makes a database on a PostgreSQL, by default the one that the test run shares. */
+export async function freshDatabase(server: PostgresqlAddress = sharedPostgresql()): Promise<FreshDatabase> {
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  await query(server.port, `CREATE DATABASE "${name}"`);
+  return {
+    name,
+    url: postgresqlUrl(server.port, name),
+    [Symbol.asyncDispose]: () => query(server.port, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`),
+  };
+}
+
+/** Makes a virtual host on a RabbitMQ, by default the one that the test run shares. */
+export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Promise<FreshVhost> {
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  const management = managementOf(server);
+  const folder = await mkdtemp(join(tmpdir(), "aaa-credentials-"));
+  await management("PUT", `/vhosts/${name}`);
+  for (const [exchange, type] of Object.entries(EXCHANGES)) {
+    await management("PUT", `/exchanges/${name}/${exchange}`, { type, durable: true });
+  }
+  await management("PUT", `/permissions/${name}/${server.adminUser}`, { configure: ".*", write: ".*", read: ".*" });
+  const users = {
+    oss: await makeUser(management, name, "oss", folder),
+    node: await makeUser(management, name, "node", folder),
+    admin: { username: server.adminUser, password: server.adminPassword },
+  };
+  return {
+    name,
+    management,
+    url: `amqp://${server.host}:${server.port}/${name}`,
+    oss: users.oss,
+    node: users.node,
+    urlAs: (user) => {
+      const { username, password } = users[user];
+      return `amqp://${username}:${password}@${server.host}:${server.port}/${name}`;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await management("DELETE", `/vhosts/${name}`);
+      for (const { username } of [users.oss, users.node]) await management("DELETE", `/users/${username}`);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function makeUser(
+  management: Management,
+  vhost: string,
+  role: keyof typeof PERMISSIONS,
+  folder: string,
+): Promise<Credentials> {
+  const dir = join(folder, role);
+  const credentials = { username: `${vhost}_${role}`, password: randomBytes(12).toString("hex") };
+  await management("PUT", `/users/${credentials.username}`, { password: credentials.password, tags: "" });
+  await management("PUT", `/permissions/${vhost}/${credentials.username}`, PERMISSIONS[role]);
+  await mkdir(dir);
+  for (const [file, content] of Object.entries(credentials)) await writeFile(join(dir, file), content);
+  return { ...credentials, dir };
+}

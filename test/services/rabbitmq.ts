@@ -1,0 +1,91 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Container, ownedFolder, removeFolder, startContainer } from "./container.ts";
+import { type Management, managementOf } from "./management.ts";
+import { freePorts } from "./ports.ts";
+
+const HOST = "127.0.0.1";
+
+/** Where a RabbitMQ answers, and its administrator. */
+export interface RabbitmqAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly managementPort: number;
+  readonly adminUser: string;
+  readonly adminPassword: string;
+}
+
+/** A one-node RabbitMQ of the project's image, with the management plugin, on free ports of 127.0.0.1. */
+export interface Rabbitmq extends RabbitmqAddress, AsyncDisposable {
+  readonly management: Management;
+  /** Ends the broker and removes its data. */
+  stop(): Promise<void>;
+  /** Ends the broker, gently or as a power cut would; `start` brings it back with its data on the same ports. */
+  down(how?: "gently" | "kill"): Promise<void>;
+  start(): Promise<void>;
+  restart(): Promise<void>;
+}
+
+export async function startRabbitmq(): Promise<Rabbitmq> {
+  const [port = 0, managementPort = 0, epmdPort = 0, distributionPort = 0] = await freePorts(4);
+  const address = { host: HOST, port, managementPort, adminUser: "admin", adminPassword: "admin" };
+  const data = await ownedFolder();
+  const config = await ownedFolder();
+  await writeFile(join(config, "rabbitmq.conf"), configuration(address));
+  await writeFile(join(config, "enabled_plugins"), "[rabbitmq_management].\n");
+  const management = managementOf(address);
+  let container: Container | undefined;
+
+  const start = async (): Promise<void> => {
+    container = await startContainer({
+      image: "rabbitmq",
+      environment: {
+        RABBITMQ_NODENAME: `test${port}@localhost`,
+        RABBITMQ_DIST_PORT: String(distributionPort),
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
+        ERL_EPMD_ADDRESS: HOST,
+        ERL_EPMD_PORT: String(epmdPort),
+      },
+      mounts: { [data]: "/var/lib/rabbitmq", [config]: "/etc/rabbitmq" },
+    });
+    await container.until("listens", () => management("GET", `/health/checks/port-listener/${port}`));
+  };
+  const down = async (how: "gently" | "kill" = "gently"): Promise<void> => {
+    if (how === "gently") return container?.stop();
+    await container?.signal("SIGKILL");
+    await container?.exited;
+  };
+  const stop = async (): Promise<void> => {
+    await down();
+    await removeFolder(data);
+    await removeFolder(config);
+  };
+
+  await start().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return {
+    ...address,
+    management,
+    start,
+    down,
+    stop,
+    restart: async () => {
+      await down();
+      await start();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function configuration(address: RabbitmqAddress): string {
+  return [
+    `listeners.tcp.1 = ${HOST}:${address.port}`,
+    `management.tcp.ip = ${HOST}`,
+    `management.tcp.port = ${address.managementPort}`,
+    `default_user = ${address.adminUser}`,
+    `default_pass = ${address.adminPassword}`,
+    "",
+  ].join("\n");
+}
