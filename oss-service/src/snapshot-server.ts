@@ -61,7 +61,9 @@ async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, me
   try {
     const request = decodeSnapshotRequest(message.content);
     const channel = await broker.confirmChannel();
-    const entities = await sendSnapshot(deps.pool, new ReplyWriter(channel, request, broker.signal));
+    const entities = await sendSnapshot(deps.pool, new ReplyWriter(channel, request, broker.signal)).finally(() =>
+      broker.release(channel),
+    );
     deps.log.info({ partition: request.partition, entities }, "sent a snapshot");
     deps.metrics.snapshots.inc({ result: "sent" });
   } catch (error) {
@@ -119,7 +121,10 @@ class ReplyWriter {
 
   async write(part: object): Promise<void> {
     this.#check();
-    this.#unconfirmed.push(this.#publish({ ...part, requestId: this.#request.requestId }));
+    const confirmed = this.#publish({ ...part, requestId: this.#request.requestId });
+    // Several fail at once when the broker is lost; the one that is awaited says so.
+    confirmed.catch(() => {});
+    this.#unconfirmed.push(confirmed);
     if (this.#unconfirmed.length >= UNCONFIRMED_CHUNKS) await this.#unconfirmed.shift();
   }
 

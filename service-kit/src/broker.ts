@@ -50,12 +50,20 @@ export class BrokerSession {
 
   readonly fail = (error: Error): void => this.#lost.abort(error);
 
+  readonly #channelClosed = (): void => this.fail(new Error("the broker closed a channel"));
+
   async channel(): Promise<Channel> {
     return this.#watch(await this.#connection.createChannel());
   }
 
   async confirmChannel(): Promise<ConfirmChannel> {
     return this.#watch(await this.#connection.createConfirmChannel());
+  }
+
+  /** Closes a channel that is not needed any more. */
+  async release(channel: Channel): Promise<void> {
+    channel.off("close", this.#channelClosed);
+    await channel.close().catch(() => {});
   }
 
   /** Whether a queue exists. */
@@ -84,7 +92,7 @@ export class BrokerSession {
 
   #watch<T extends Channel>(channel: T): T {
     channel.on("error", this.fail);
-    channel.on("close", () => this.fail(new Error("the broker closed a channel")));
+    channel.on("close", this.#channelClosed);
     return channel;
   }
 }

@@ -42,17 +42,22 @@ export async function runForever(
   }
 }
 
-/** Runs `work` until it succeeds once. Rejects only when the signal aborts. */
+/** Runs `work` until it succeeds once. Rejects when the signal aborts, or with an error that is not worth a retry. */
 export async function untilDone<T>(
   name: string,
   work: () => Promise<T>,
-  { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
+  {
+    signal,
+    log,
+    retryIf = () => true,
+  }: { readonly signal: AbortSignal; readonly log: Logger; readonly retryIf?: (error: unknown) => boolean },
 ): Promise<T> {
   for (let failures = 0; ; failures += 1) {
     signal.throwIfAborted();
     try {
       return await work();
     } catch (error) {
+      if (!retryIf(error)) throw error;
       if (failures === 0) log.warn({ work: name, err: error }, "failed, trying again until it is done");
       await sleep(backoffMs(failures), undefined, { signal });
     }

@@ -1,0 +1,82 @@
+import {
+  ContractError,
+  decodeBroadcast,
+  isStreamPosition,
+  type ProvisioningEvent,
+  readPlace,
+  type StreamPosition,
+} from "@aaa-cluster/contract";
+import { judgeEvent, judgePosition, type Place, type Verdict } from "./watermark.ts";
+
+/** A message of the partition queue, read as far as it can be. */
+export type Broadcast =
+  | { readonly kind: "event"; readonly event: ProvisioningEvent; readonly place: Place; readonly body: Buffer }
+  | { readonly kind: "position"; readonly position: StreamPosition }
+  | Poison;
+
+/** A message that can never be applied. It still takes its place in the stream, when that can be read. */
+export interface Poison {
+  readonly kind: "poison";
+  readonly reason: string;
+  readonly place: Place | null;
+  readonly body: Buffer;
+}
+
+/** What one transaction makes of a run of messages. */
+export interface Plan {
+  readonly from: Place;
+  readonly to: Place;
+  /** At most one for each entity, the newest. */
+  readonly upserts: readonly ProvisioningEvent[];
+  readonly poison: readonly Poison[];
+  readonly dropped: number;
+  /** How many messages, from the first, the plan covers. If not all, the next one shows a gap. */
+  readonly taken: number;
+}
+
+export function readBroadcast(body: Buffer): Broadcast {
+  try {
+    const broadcast = decodeBroadcast(body);
+    if (isStreamPosition(broadcast)) return { kind: "position", position: broadcast };
+    const place = { epoch: BigInt(broadcast.epoch), sequence: BigInt(broadcast.sequence) };
+    return { kind: "event", event: broadcast, place, body };
+  } catch (error) {
+    if (!(error instanceof ContractError)) throw error;
+    return { kind: "poison", reason: error.message, place: readPlace(body), body };
+  }
+}
+
+/** Plans messages in queue order, up to the first one that shows a gap. */
+export function planBatch(from: Place, broadcasts: readonly Broadcast[]): Plan {
+  const upserts = new Map<string, ProvisioningEvent>();
+  const poison: Poison[] = [];
+  let to = from;
+  let dropped = 0;
+  let taken = 0;
+  for (const broadcast of broadcasts) {
+    const verdict = judge(to, broadcast);
+    if (verdict === "gap") break;
+    taken += 1;
+    if (verdict === "drop") {
+      dropped += 1;
+      continue;
+    }
+    if (broadcast.kind === "poison") poison.push(broadcast);
+    if (broadcast.kind === "event") keepNewest(upserts, broadcast.event);
+    if (broadcast.kind === "position") to = { epoch: BigInt(broadcast.position.epoch), sequence: to.sequence };
+    else if (broadcast.place !== null) to = broadcast.place;
+  }
+  return { from, to, upserts: [...upserts.values()], poison, dropped, taken };
+}
+
+function judge(mine: Place, broadcast: Broadcast): Verdict {
+  if (broadcast.kind === "position") return judgePosition(mine, broadcast.position);
+  // Without a place it is only set aside: should it have been an event, the next one shows the gap.
+  return broadcast.place === null ? "apply" : judgeEvent(mine, broadcast.place);
+}
+
+function keepNewest(upserts: Map<string, ProvisioningEvent>, event: ProvisioningEvent): void {
+  const key = `${event.entity}/${event.entityId}`;
+  const earlier = upserts.get(key);
+  if (earlier === undefined || BigInt(event.entityVersion) > BigInt(earlier.entityVersion)) upserts.set(key, event);
+}

@@ -1,0 +1,169 @@
+import {
+  BrokerSession,
+  type BrokerSettings,
+  type Logger,
+  migrate,
+  type SessionContext,
+  untilDone,
+  Wake,
+} from "@aaa-cluster/service-kit";
+import type { Channel, ConsumeMessage } from "amqplib";
+import type pg from "pg";
+import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Partition } from "./partition.ts";
+import { takeSnapshot } from "./resync.ts";
+import { commitPlan, isDataError, isOutage, readWatermark } from "./storage.ts";
+import type { Place } from "./watermark.ts";
+
+const PREFETCH = 300;
+const LAG_EVERY_MS = 2_000;
+
+export interface ConsumerDeps {
+  readonly broker: BrokerSettings;
+  readonly exchange: string;
+  readonly pool: pg.Pool;
+  readonly migrations: URL;
+  readonly partition: Partition;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Follows the stream from this node's queue into its database, until the broker is lost or the database is not ours. */
+export async function partitionSession(deps: ConsumerDeps, { signal, ready }: SessionContext): Promise<void> {
+  const { partition, pool, log } = deps;
+  // The database first: messages that are taken and given back count as failed deliveries.
+  await untilDone("migrate", () => migrate(pool, deps.migrations, log), { signal, log });
+  partition.watermark = await readWatermark(pool);
+  await using broker = await BrokerSession.open(deps.broker, `partition ${partition.name}`, signal);
+  const existed = await broker.queueExists(partition.queue);
+  const channel = await broker.channel();
+  const consumer = new Consumer(deps, broker, channel);
+  await consumer.declare(deps.exchange);
+  const watchingLag = setInterval(consumer.measureLag, LAG_EVERY_MS);
+  try {
+    ready();
+    if (!partition.everSynced) await consumer.resync("never-synced");
+    else if (!existed) await consumer.resync("queue-lost");
+    partition.following = true;
+    await consumer.run();
+  } finally {
+    partition.following = false;
+    clearInterval(watchingLag);
+  }
+}
+
+interface Delivery {
+  readonly message: ConsumeMessage;
+  readonly broadcast: Broadcast;
+}
+
+class Consumer {
+  readonly #deps: ConsumerDeps;
+  readonly #partition: Partition;
+  readonly #broker: BrokerSession;
+  readonly #channel: Channel;
+  readonly #wake = new Wake();
+  #deliveries: Delivery[] = [];
+
+  constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel) {
+    this.#deps = deps;
+    this.#partition = deps.partition;
+    this.#broker = broker;
+    this.#channel = channel;
+  }
+
+  /** Binds before anything else is asked for, so that from here on every broadcast waits in the queue. */
+  async declare(exchange: string): Promise<void> {
+    const { queue } = this.#partition;
+    // Everything else about the queue is a policy: a later change of arguments would be refused.
+    const queueArguments = { "x-queue-type": "quorum", "x-single-active-consumer": true };
+    await this.#channel.assertQueue(queue, { durable: true, arguments: queueArguments });
+    await this.#channel.bindQueue(queue, exchange, "");
+    await this.#channel.prefetch(PREFETCH);
+    await this.#channel.consume(queue, (message) => {
+      if (message === null) return this.#broker.fail(new Error("the broker cancelled the consumer of the partition"));
+      this.#deliveries.push({ message, broadcast: readBroadcast(message.content) });
+      this.#wake.ring();
+    });
+  }
+
+  async run(): Promise<never> {
+    for (;;) {
+      if (this.#deliveries.length === 0) await this.#wake.wait(this.#broker.signal);
+      this.#broker.signal.throwIfAborted();
+      await this.#take();
+    }
+  }
+
+  /** Commits and acknowledges what has arrived, up to the first gap; a gap at the front is closed. */
+  async #take(): Promise<void> {
+    const broadcasts = this.#deliveries.map(({ broadcast }) => broadcast);
+    const plan = planBatch(this.#partition.watermark, broadcasts);
+    const last = this.#deliveries[plan.taken - 1];
+    if (last === undefined) return this.resync("gap");
+    await this.#commit(plan, broadcasts.slice(0, plan.taken));
+    this.#deliveries = this.#deliveries.slice(plan.taken);
+    this.#broker.signal.throwIfAborted();
+    this.#channel.ack(last.message, true);
+  }
+
+  /** One transaction for all; when the database refuses a value, smaller ones until the message with it is found. */
+  async #commit(plan: Plan, broadcasts: readonly Broadcast[]): Promise<void> {
+    const { metrics } = this.#deps;
+    try {
+      await this.#write(plan);
+      this.#partition.watermark = plan.to;
+      metrics.applied.inc(Number(plan.to.sequence - plan.from.sequence));
+      metrics.dropped.inc(plan.dropped);
+      metrics.quarantined.inc(plan.poison.length);
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      for (const part of partsOf(broadcasts, error)) {
+        await this.#commit(planBatch(this.#partition.watermark, part), part);
+      }
+    }
+  }
+
+  /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
+  async #write(plan: Plan): Promise<void> {
+    const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
+    if (!changes && plan.poison.length === 0) return;
+    const { pool, log } = this.#deps;
+    await untilDone("commit", () => commitPlan(pool, plan), { signal: this.#broker.signal, log, retryIf: isOutage });
+  }
+
+  /** Starts over until a snapshot is in. Meanwhile the node answers from what it has, and the queue holds what comes. */
+  async resync(reason: string): Promise<void> {
+    const { metrics, pool, log } = this.#deps;
+    metrics.resyncs.inc({ reason });
+    this.#partition.following = false;
+    log.warn({ reason, ...toText(this.#partition.watermark) }, "resync: asking OSS for a snapshot");
+    const take = (): Promise<Place> => takeSnapshot(this.#broker, pool, this.#partition.name);
+    this.#partition.watermark = await untilDone("resync", take, { signal: this.#broker.signal, log });
+    this.#partition.following = true;
+    log.info(toText(this.#partition.watermark), "resync: done");
+  }
+
+  readonly measureLag = async (): Promise<void> => {
+    try {
+      const { messageCount } = await this.#channel.checkQueue(this.#partition.queue);
+      this.#partition.lag = messageCount + this.#deliveries.length;
+    } catch (error) {
+      this.#broker.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+}
+
+/** Two halves, or the one message that the database refused as poison. */
+function partsOf(broadcasts: readonly Broadcast[], refusal: unknown): Broadcast[][] {
+  const [first] = broadcasts;
+  if (broadcasts.length === 1 && first?.kind === "event") {
+    return [[{ kind: "poison", reason: String(refusal), place: first.place, body: first.body }]];
+  }
+  if (broadcasts.length <= 1) throw refusal;
+  const middle = Math.ceil(broadcasts.length / 2);
+  return [broadcasts.slice(0, middle), broadcasts.slice(middle)];
+}
+
+const toText = ({ epoch, sequence }: Place): object => ({ epoch: epoch.toString(), sequence: sequence.toString() });

@@ -1,0 +1,73 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Credential } from "@aaa-cluster/contract";
+import type { SigningKeys } from "./signing-keys.ts";
+
+const KEY_BYTES = 32;
+const SALT_BYTES = 16;
+const ITERATIONS = 4096;
+/** base64 of the GS2 header "n,,": no channel binding. */
+const NO_CHANNEL_BINDING = "biws";
+
+export interface ClientFirst {
+  readonly subscriberId: string;
+  readonly nonce: string;
+  /** The message without its GS2 header, as it goes into the proof. */
+  readonly bare: string;
+}
+
+export interface ClientFinal {
+  readonly nonce: string;
+  readonly proof: Buffer;
+  readonly withoutProof: string;
+}
+
+/** Reads `n,,n=<user>,r=<nonce>` (RFC 5802 section 7); null when it is anything else. */
+export function parseClientFirst(message: string): ClientFirst | null {
+  const match = /^n,,(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]{8,256}))$/.exec(message);
+  if (match === null) return null;
+  const [, bare = "", user = "", nonce = ""] = match;
+  if (/=(?!2C|3D)/.test(user)) return null;
+  return { subscriberId: user.replaceAll("=2C", ",").replaceAll("=3D", "="), nonce, bare };
+}
+
+/** Reads `c=biws,r=<nonce>,p=<proof>`; null when it is anything else, also with channel binding. */
+export function parseClientFinal(message: string): ClientFinal | null {
+  const match = /^(c=([^,]+),r=([\x21-\x2b\x2d-\x7e]{8,512})),p=([A-Za-z0-9+/]+={0,2})$/.exec(message);
+  if (match === null) return null;
+  const [, withoutProof = "", binding, nonce = "", proof = ""] = match;
+  return binding === NO_CHANNEL_BINDING ? { nonce, proof: Buffer.from(proof, "base64"), withoutProof } : null;
+}
+
+export function serverFirst(nonce: string, { salt, iterations }: Credential): string {
+  return `r=${nonce},s=${salt},i=${iterations}`;
+}
+
+/**
+ * Checks the proof of the second step. Takes the same work whether it holds or not.
+ * @returns the server's own signature, which proves to the box that it talks to someone who knows the verifier
+ */
+export function verifyProof(credential: Credential, first: ClientFirst, final: ClientFinal): string | null {
+  const authMessage = `${first.bare},${serverFirst(final.nonce, credential)},${final.withoutProof}`;
+  const storedKey = Buffer.from(credential.storedKey, "base64");
+  const signature = createHmac("sha256", storedKey).update(authMessage).digest();
+  const proof = Buffer.alloc(KEY_BYTES);
+  final.proof.copy(proof);
+  const clientKey = Buffer.from(proof.map((byte, index) => byte ^ (signature[index] ?? 0)));
+  const serverSignature = createHmac("sha256", Buffer.from(credential.serverKey, "base64"))
+    .update(authMessage)
+    .digest();
+  const holds = timingSafeEqual(createHash("sha256").update(clientKey).digest(), storedKey);
+  return holds && final.proof.length === KEY_BYTES ? `v=${serverSignature.toString("base64")}` : null;
+}
+
+/** What an unknown subscriber is answered with: always the same for the same name, and no password fits it. */
+export function decoyCredential(keys: SigningKeys, subscriberId: string): Credential {
+  const salt = keys.mac("decoy salt", subscriberId).subarray(0, SALT_BYTES);
+  return {
+    scheme: "SCRAM-SHA-256",
+    salt: salt.toString("base64"),
+    iterations: ITERATIONS,
+    storedKey: randomBytes(KEY_BYTES).toString("base64"),
+    serverKey: randomBytes(KEY_BYTES).toString("base64"),
+  };
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import type { SigningKeys } from "./signing-keys.ts";
+
+const LIFETIME_MS = 60_000;
+const CLOCK_SKEW_MS = 5_000;
+const RANDOM_BYTES = 12;
+const TIME_BYTES = 6;
+const MAC_BYTES = 24;
+const PURPOSE = "server nonce";
+
+/** What a nonce is bound to: it is good for nobody else. */
+export interface NonceContext {
+  readonly clientNonce: string;
+  readonly subscriberId: string;
+  readonly deviceId: string;
+}
+
+/**
+ * The server's part of a SCRAM nonce: time, randomness, and a signature over them and the context. No node has to
+ * remember it, so the second step may come to another node than the first.
+ */
+export function issueNonce(keys: SigningKeys, context: NonceContext, now: Date): string {
+  const head = Buffer.alloc(TIME_BYTES + RANDOM_BYTES);
+  head.writeUIntBE(now.getTime(), 0, TIME_BYTES);
+  randomBytes(RANDOM_BYTES).copy(head, TIME_BYTES);
+  const mac = keys.mac(PURPOSE, ...signed(head, context)).subarray(0, MAC_BYTES);
+  return Buffer.concat([head, mac]).toString("base64url");
+}
+
+/** Whether a full nonce was issued by a node for this context within the last minute. */
+export function verifyNonce(keys: SigningKeys, nonce: string, context: NonceContext, now: Date): boolean {
+  if (!nonce.startsWith(context.clientNonce)) return false;
+  const serverPart = Buffer.from(nonce.slice(context.clientNonce.length), "base64url");
+  if (serverPart.length !== TIME_BYTES + RANDOM_BYTES + MAC_BYTES) return false;
+  const head = serverPart.subarray(0, -MAC_BYTES);
+  const age = now.getTime() - head.readUIntBE(0, TIME_BYTES);
+  if (age > LIFETIME_MS || age < -CLOCK_SKEW_MS) return false;
+  return keys.verifyMac(serverPart.subarray(-MAC_BYTES), PURPOSE, ...signed(head, context));
+}
+
+function signed(head: Buffer, { clientNonce, subscriberId, deviceId }: NonceContext): string[] {
+  return [head.toString("base64url"), clientNonce, subscriberId, deviceId];
+}
