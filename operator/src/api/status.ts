@@ -1,0 +1,75 @@
+import Type from "typebox";
+
+const text = (description: string) => Type.String({ description });
+const optionalText = (description: string) => Type.Optional(text(description));
+const count = (description: string) => Type.Integer({ description });
+
+const Condition = Type.Object({
+  type: Type.String({ description: "What the condition is about.", maxLength: 316 }),
+  status: Type.Enum(["True", "False", "Unknown"], { type: "string", description: "Whether it holds." }),
+  observedGeneration: count("The generation of the AaaCluster that this was found for."),
+  lastTransitionTime: Type.String({ description: "When the status last changed.", format: "date-time" }),
+  reason: Type.String({ description: "The cause, in one word.", maxLength: 1024 }),
+  message: Type.String({ description: "The cause, for people.", maxLength: 32768 }),
+});
+
+const Partition = Type.Object({
+  name: text("The AAA pod."),
+  queue: text("Its queue at the broker."),
+  epoch: optionalText("The epoch of the last event in its database; absent when the node does not answer."),
+  sequence: optionalText("The sequence of the last event in its database."),
+  lag: Type.Optional(Type.Integer({ description: "Events that it knows of and has not stored yet." })),
+  synced: Type.Boolean({ description: "Whether it has all data." }),
+});
+
+/** What the operator saw. */
+export const Status = Type.Object(
+  {
+    observedGeneration: count("The generation of the AaaCluster that was last reconciled."),
+    operatorVersion: text("The version of the operator that wrote this."),
+    conditions: Type.Unsafe<readonly Type.Static<typeof Condition>[]>({
+      type: "array",
+      description: "Ready is the summary of the others.",
+      items: Condition,
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["type"],
+    }),
+    endpoints: Type.Object(
+      {
+        broker: optionalText("Where AMQP clients connect."),
+        oss: optionalText("Where provisioning is sent."),
+        aaa: optionalText("Where set-top boxes ask."),
+      },
+      { description: "Addresses of the gateways, as host:port." },
+    ),
+    broker: Type.Object(
+      {
+        replicas: count("Broker pods wanted."),
+        readyReplicas: count("Broker pods ready."),
+        ready: text("Both, as 2/3."),
+      },
+      { description: "The RabbitMQ pods." },
+    ),
+    nodes: Type.Object(
+      {
+        replicas: count("AAA pods that exist."),
+        readyReplicas: count("AAA pods ready."),
+        ready: text("Ready and wanted, as 2/3."),
+        selector: text("Label selector of the AAA pods, for autoscalers."),
+      },
+      { description: "The AAA pods." },
+    ),
+    partitions: Type.Unsafe<readonly Type.Static<typeof Partition>[]>({
+      type: "array",
+      description: "How far each AAA node is.",
+      items: Partition,
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+    }),
+  },
+  { description: "What the operator saw." },
+);
+
+export type AaaClusterStatus = Type.Static<typeof Status>;
+export type Condition = Type.Static<typeof Condition>;
+export type Partition = Type.Static<typeof Partition>;

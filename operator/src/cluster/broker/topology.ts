@@ -1,0 +1,122 @@
+import { BROKER, partitionQueue } from "../names.ts";
+import type { Secrets } from "../secrets.ts";
+import type { ValidatedCluster } from "../validate.ts";
+
+/** What shall exist at the broker. */
+export interface Topology {
+  readonly vhost: string;
+  readonly users: readonly User[];
+  readonly exchanges: readonly Exchange[];
+  readonly policies: readonly Policy[];
+  /** Bindings that queues of services must have. A queue that does not exist yet is bound by its service. */
+  readonly bindings: readonly Binding[];
+  /** Queues of AAA nodes that are gone for good. */
+  readonly isAbandoned: (queue: string) => boolean;
+}
+
+export interface User {
+  readonly name: string;
+  readonly password: string;
+  readonly permissions: Permissions;
+}
+
+export interface Permissions {
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+export interface Exchange {
+  readonly name: string;
+  readonly type: "fanout" | "direct";
+}
+
+export interface Policy {
+  readonly name: string;
+  readonly pattern: string;
+  readonly definition: Readonly<Record<string, string | number>>;
+}
+
+export interface Binding {
+  readonly source: string;
+  readonly destination: string;
+  readonly routingKey: string;
+}
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+const MOST_WAITING_EVENTS = 1_000_000;
+/** On 4.0 to 4.2 every requeue counts, so a node that reconnects often must not lose its place. */
+const MOST_DELIVERIES = 1_000;
+
+const escaped = (name: string): string => name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/**
+ * The topology of a cluster.
+ * @param pods names of the AAA pods that exist
+ */
+export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: readonly string[]): Topology {
+  const { names, nodes, oss } = cluster;
+  const partitions = partitionPods(cluster);
+  return {
+    vhost: BROKER.vhost,
+    users: [
+      {
+        name: secrets[names.brokerOss]?.username ?? BROKER.ossUser,
+        password: secrets[names.brokerOss]?.password ?? "",
+        permissions: {
+          configure: "^oss\\.",
+          write: `^(${escaped(oss.exchange)}|amq\\.default|oss\\..*)$`,
+          read: `^(oss\\..*|${BROKER.requestsExchange})$`,
+        },
+      },
+      {
+        name: secrets[names.brokerNode]?.username ?? BROKER.nodeUser,
+        password: secrets[names.brokerNode]?.password ?? "",
+        permissions: {
+          configure: "^aaa\\.(partition|snapshot)\\.",
+          write: `^(aaa\\.(partition|snapshot)\\..*|${BROKER.requestsExchange})$`,
+          read: `^(aaa\\.(partition|snapshot)\\..*|${escaped(oss.exchange)})$`,
+        },
+      },
+    ],
+    exchanges: [
+      { name: oss.exchange, type: "fanout" },
+      { name: BROKER.requestsExchange, type: "direct" },
+    ],
+    policies: [
+      {
+        name: BROKER.partitionPolicy,
+        pattern: `^${escaped(BROKER.partitionPrefix)}`,
+        // Never reject-publish: one dead node would block every broadcast. What is dropped is noticed and resynced.
+        definition: {
+          overflow: "drop-head",
+          "max-length": MOST_WAITING_EVENTS,
+          "delivery-limit": MOST_DELIVERIES,
+          expires: WEEK_MS,
+        },
+      },
+    ],
+    bindings: [
+      ...partitions.map((pod) => ({ source: oss.exchange, destination: partitionQueue(pod), routingKey: "" })),
+      {
+        source: BROKER.requestsExchange,
+        destination: BROKER.snapshotRequestsQueue,
+        routingKey: BROKER.snapshotRequestsKey,
+      },
+    ],
+    isAbandoned: (queue) => {
+      const ordinal = ordinalOf(queue, partitionQueue(`${names.aaa}-`));
+      return ordinal !== undefined && ordinal >= nodes.replicas && !pods.includes(`${names.aaa}-${ordinal}`);
+    },
+  };
+}
+
+/** The names of the AAA pods that a cluster shall have. */
+export function partitionPods({ names, nodes }: ValidatedCluster): string[] {
+  return Array.from({ length: nodes.replicas }, (_, ordinal) => `${names.aaa}-${ordinal}`);
+}
+
+function ordinalOf(queue: string, prefix: string): number | undefined {
+  const rest = queue.startsWith(prefix) ? queue.slice(prefix.length) : "";
+  return /^[0-9]+$/.test(rest) ? Number(rest) : undefined;
+}

@@ -1,0 +1,84 @@
+import type { V1Container, V1StatefulSet } from "@kubernetes/client-node";
+import { componentLabels, selectorLabels } from "../labels.ts";
+import { PORTS } from "../names.ts";
+import type { ValidatedCluster } from "../validate.ts";
+import { brokerUrl } from "./oss.ts";
+import { dataVolume, env, httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
+import { postgresqlContainer, SOCKET_DIR } from "./postgresql.ts";
+import { headlessService, type ServiceManifest } from "./service.ts";
+
+export function aaaNodesService(cluster: ValidatedCluster): ServiceManifest {
+  return headlessService(cluster, "aaa", cluster.names.aaaNodes, [{ name: "http", port: PORTS.aaa }]);
+}
+
+/** The AAA nodes: node-service and its own PostgreSQL in each pod. A node's data is a copy, so scaling down drops it. */
+export function aaaStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { metadata: { name: string } } {
+  const { name, names, nodes } = cluster;
+  return {
+    metadata: { name: names.aaa, labels: componentLabels(name, "aaa") },
+    spec: {
+      replicas: nodes.replicas,
+      serviceName: names.aaaNodes,
+      podManagementPolicy: "Parallel",
+      selector: { matchLabels: selectorLabels(name, "aaa") },
+      ...dataVolume(nodes.database.storage, "Delete"),
+      template: {
+        metadata: { labels: componentLabels(name, "aaa") },
+        spec: restrictedPod(cluster, "aaa", {
+          initContainers: [nodeDatabase(cluster)],
+          containers: [nodeService(cluster)],
+          volumes: [
+            { name: "postgresql", emptyDir: {} },
+            { name: "tmp", emptyDir: {} },
+            { name: "broker-credentials", secret: { secretName: names.brokerNode } },
+            { name: "signing-keys", secret: { secretName: names.signingKeys } },
+          ],
+        }),
+      },
+    },
+  };
+}
+
+/** A native sidecar: up before node-service starts, and until it has ended. It listens on nothing but its socket. */
+function nodeDatabase({ nodes }: ValidatedCluster): V1Container {
+  const { image, resources } = nodes.database;
+  const container = postgresqlContainer({
+    image,
+    resources,
+    args: ["-c", "listen_addresses="],
+    user: "aaa",
+    authentication: env({ POSTGRES_HOST_AUTH_METHOD: "trust" }),
+    probeHost: SOCKET_DIR,
+  });
+  return { ...container, restartPolicy: "Always" };
+}
+
+function nodeService(cluster: ValidatedCluster): V1Container {
+  const { nodes, oss } = cluster;
+  return restrictedContainer({
+    name: "node-service",
+    image: nodes.image,
+    env: [
+      podNameEnv("PARTITION"),
+      ...env({
+        PORT: String(PORTS.aaa),
+        BROKER_URL: brokerUrl(cluster),
+        BROKER_CREDENTIALS_DIR: "/run/secrets/broker",
+        DATABASE_URL: `postgresql://aaa@localhost/aaa?host=${SOCKET_DIR}`,
+        SIGNING_KEYS_FILE: "/run/secrets/signing-keys/jwks.json",
+        OSS_EXCHANGE: oss.exchange,
+      }),
+    ],
+    resources: nodes.resources as V1Container["resources"] & object,
+    ports: [{ name: "http", containerPort: PORTS.aaa }],
+    startupProbe: httpProbe("/livez", PORTS.aaa, { periodSeconds: 1, failureThreshold: 300 }),
+    livenessProbe: httpProbe("/livez", PORTS.aaa, { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }),
+    readinessProbe: httpProbe("/readyz", PORTS.aaa),
+    volumeMounts: [
+      { name: "tmp", mountPath: "/tmp" },
+      { name: "postgresql", mountPath: SOCKET_DIR },
+      { name: "broker-credentials", mountPath: "/run/secrets/broker", readOnly: true },
+      { name: "signing-keys", mountPath: "/run/secrets/signing-keys", readOnly: true },
+    ],
+  });
+}

@@ -1,0 +1,50 @@
+import type { V1StatefulSet } from "@kubernetes/client-node";
+import { componentLabels, selectorLabels } from "../labels.ts";
+import { PORTS } from "../names.ts";
+import type { ValidatedCluster } from "../validate.ts";
+import { dataVolume, env, restrictedPod } from "./pod.ts";
+import { postgresqlContainer } from "./postgresql.ts";
+import { headlessService, type ServiceManifest } from "./service.ts";
+
+const PASSWORD_DIR = "/run/secrets/database";
+
+export function ossDatabaseService(cluster: ValidatedCluster): ServiceManifest {
+  return headlessService(cluster, "oss-database", cluster.names.ossDatabase, [
+    { name: "postgresql", port: PORTS.ossDatabase },
+  ]);
+}
+
+/** The PostgreSQL of OSS: one pod, reached over the network with a password. */
+export function ossDatabaseStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { metadata: { name: string } } {
+  const { name, names, oss } = cluster;
+  const { image, resources, storage } = oss.database;
+  const container = postgresqlContainer({
+    image,
+    resources,
+    args: ["-c", "listen_addresses=*"],
+    user: "oss",
+    authentication: env({ POSTGRES_PASSWORD_FILE: `${PASSWORD_DIR}/password` }),
+    mounts: [{ name: "password", mountPath: PASSWORD_DIR, readOnly: true }],
+    probeHost: "127.0.0.1",
+  });
+  return {
+    metadata: { name: names.ossDatabase, labels: componentLabels(name, "oss-database") },
+    spec: {
+      replicas: 1,
+      serviceName: names.ossDatabase,
+      selector: { matchLabels: selectorLabels(name, "oss-database") },
+      ...dataVolume(storage, "Retain"),
+      template: {
+        metadata: { labels: componentLabels(name, "oss-database") },
+        spec: restrictedPod(cluster, "oss-database", {
+          containers: [{ ...container, ports: [{ name: "postgresql", containerPort: PORTS.ossDatabase }] }],
+          volumes: [
+            { name: "postgresql", emptyDir: {} },
+            { name: "tmp", emptyDir: {} },
+            { name: "password", secret: { secretName: names.ossDatabase } },
+          ],
+        }),
+      },
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import type {
+  V1Affinity,
+  V1Container,
+  V1EnvVar,
+  V1PodSecurityContext,
+  V1PodSpec,
+  V1Probe,
+  V1SecurityContext,
+  V1StatefulSetSpec,
+} from "@kubernetes/client-node";
+import type { StorageSpec } from "../../api/fields.ts";
+import { type Component, selectorLabels } from "../labels.ts";
+import type { ValidatedCluster } from "../validate.ts";
+
+/** What pods of all components have in common. */
+
+/** The user and group that every image of ours has. */
+const USER = 10001;
+
+const POD_SECURITY: V1PodSecurityContext = {
+  runAsNonRoot: true,
+  runAsUser: USER,
+  runAsGroup: USER,
+  fsGroup: USER,
+  // Otherwise every start opens PostgreSQL's data folder to the group, which it refuses.
+  fsGroupChangePolicy: "OnRootMismatch",
+  seccompProfile: { type: "RuntimeDefault" },
+};
+
+const CONTAINER_SECURITY: V1SecurityContext = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"] },
+};
+
+/** A container under the "restricted" pod security standard. */
+export function restrictedContainer(container: V1Container): V1Container {
+  return { imagePullPolicy: "IfNotPresent", securityContext: CONTAINER_SECURITY, ...container };
+}
+
+/** A pod under the "restricted" standard, without access to the API server, spread over hosts where there are some. */
+export function restrictedPod(cluster: ValidatedCluster, component: Component, pod: V1PodSpec): V1PodSpec {
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: POD_SECURITY,
+    affinity: apart(cluster, component),
+    ...pod,
+  };
+}
+
+function apart({ name }: ValidatedCluster, component: Component): V1Affinity {
+  const term = {
+    topologyKey: "kubernetes.io/hostname",
+    labelSelector: { matchLabels: selectorLabels(name, component) },
+  };
+  return {
+    podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] },
+  };
+}
+
+/** The volume `data` of each pod of a StatefulSet, deleted with its AaaCluster. */
+export function dataVolume(
+  { size, storageClassName }: StorageSpec,
+  whenScaled: "Delete" | "Retain",
+): Pick<V1StatefulSetSpec, "volumeClaimTemplates" | "persistentVolumeClaimRetentionPolicy"> {
+  return {
+    volumeClaimTemplates: [
+      {
+        metadata: { name: "data" },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          resources: { requests: { storage: size } },
+          ...(storageClassName === undefined ? {} : { storageClassName }),
+        },
+      },
+    ],
+    persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled },
+  };
+}
+
+/** Environment variables from plain values. */
+export function env(values: Readonly<Record<string, string>>): V1EnvVar[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+/** An environment variable that holds the pod's own name. */
+export function podNameEnv(name: string): V1EnvVar {
+  return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } };
+}
+
+export function tcpProbe(port: number, times: Partial<V1Probe> = {}): V1Probe {
+  return { tcpSocket: { port }, periodSeconds: 5, timeoutSeconds: 3, ...times };
+}
+
+export function httpProbe(path: string, port: number, times: Partial<V1Probe> = {}): V1Probe {
+  return { httpGet: { path, port }, periodSeconds: 5, timeoutSeconds: 3, ...times };
+}
+
+export function execProbe(command: string[], times: Partial<V1Probe> = {}): V1Probe {
+  return { exec: { command }, periodSeconds: 5, timeoutSeconds: 5, ...times };
+}

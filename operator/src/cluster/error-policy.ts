@@ -1,0 +1,17 @@
+import { type Action, awaitChange, type Backoff, backoffMs, Conflict, Throttled } from "../kube/index.ts";
+import { InvalidSpec } from "./validate.ts";
+
+const BACKOFF: Backoff = { firstMs: 500, longestMs: 60_000 };
+const CONFLICT_MS = 200;
+
+/** What a failed reconcile leads to. Nothing is ever given up, but a wrong spec waits until it is changed. */
+export function errorPolicy(error: unknown, failures: number): Action {
+  if (error instanceof AggregateError) {
+    const waits = error.errors.map((one) => errorPolicy(one, failures));
+    return { requeueAfterMs: Math.max(...waits.map((wait) => ("requeueAfterMs" in wait ? wait.requeueAfterMs : 0))) };
+  }
+  if (error instanceof InvalidSpec) return awaitChange;
+  if (error instanceof Conflict) return { requeueAfterMs: CONFLICT_MS };
+  if (error instanceof Throttled) return { requeueAfterMs: error.retryAfterMs };
+  return { requeueAfterMs: backoffMs(BACKOFF, failures) };
+}

@@ -1,0 +1,76 @@
+/** Every name of every child, in one place. `tv` in namespace `aaa` gives `tv-broker`, `tv-aaa-0`, ... */
+export interface Names {
+  readonly brokerPods: string;
+  readonly brokerNodes: string;
+  readonly brokerManagement: string;
+  readonly brokerConfig: string;
+  readonly brokerGateway: string;
+  readonly brokerAdmin: string;
+  readonly brokerOss: string;
+  readonly brokerNode: string;
+  readonly erlangCookie: string;
+  readonly oss: string;
+  readonly ossNodes: string;
+  readonly ossGateway: string;
+  readonly ossDatabase: string;
+  readonly ossApi: string;
+  readonly aaa: string;
+  readonly aaaNodes: string;
+  readonly aaaGateway: string;
+  readonly signingKeys: string;
+}
+
+/** The names of the children of the AaaCluster of this name. */
+export function namesOf(cluster: string): Names {
+  return {
+    brokerPods: `${cluster}-broker`,
+    brokerNodes: `${cluster}-broker-nodes`,
+    brokerManagement: `${cluster}-broker`,
+    brokerConfig: `${cluster}-broker-config`,
+    brokerGateway: `${cluster}-broker-gateway`,
+    brokerAdmin: `${cluster}-broker-admin`,
+    brokerOss: `${cluster}-broker-oss`,
+    brokerNode: `${cluster}-broker-node`,
+    erlangCookie: `${cluster}-broker-erlang-cookie`,
+    oss: `${cluster}-oss`,
+    ossNodes: `${cluster}-oss-nodes`,
+    ossGateway: `${cluster}-oss-gateway`,
+    ossDatabase: `${cluster}-oss-database`,
+    ossApi: `${cluster}-oss-api`,
+    aaa: `${cluster}-aaa`,
+    aaaNodes: `${cluster}-aaa-nodes`,
+    aaaGateway: `${cluster}-aaa-gateway`,
+    signingKeys: `${cluster}-signing-keys`,
+  };
+}
+
+/** Ports, as clients and pods see them. */
+export const PORTS = {
+  amqp: 5672,
+  management: 15672,
+  brokerPrometheus: 15692,
+  brokerGateway: 5670,
+  oss: 6700,
+  ossGateway: 6070,
+  ossDatabase: 5432,
+  aaa: 6600,
+  aaaGateway: 6060,
+  haproxyHealth: 8404,
+} as const;
+
+/** The virtual host, exchanges, users and queues at the broker. */
+export const BROKER = {
+  vhost: "aaa",
+  requestsExchange: "oss_requests",
+  ossUser: "oss",
+  nodeUser: "node",
+  partitionPrefix: "aaa.partition.",
+  partitionPolicy: "aaa-partitions",
+  snapshotRequestsQueue: "oss.snapshot-requests",
+  snapshotRequestsKey: "snapshot",
+} as const;
+
+/** The queue of an AAA pod. */
+export function partitionQueue(pod: string): string {
+  return BROKER.partitionPrefix + pod;
+}

@@ -1,0 +1,29 @@
+import type { LivePod } from "./world.ts";
+
+/** Whether a pod serves: ready, and not on its way out. */
+export function isReady({ metadata, status }: LivePod): boolean {
+  const isTrue = status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false;
+  return isTrue && metadata.deletionTimestamp === undefined;
+}
+
+/** Reasons that a container may wait for which are only steps on the way. */
+const ON_THE_WAY = new Set(["PodInitializing", "ContainerCreating"]);
+
+/** Why a pod is not ready, in words a person can act on. */
+export function podProblem({ metadata, status }: LivePod): string {
+  if (metadata.deletionTimestamp !== undefined) return "is terminating";
+  const unscheduled = status?.conditions?.find(
+    ({ type, status: value }) => type === "PodScheduled" && value === "False",
+  );
+  if (unscheduled !== undefined) return `cannot be scheduled: ${unscheduled.message ?? unscheduled.reason}`;
+  const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  for (const { name, state, lastState } of containers) {
+    const { reason, message } = state?.waiting ?? {};
+    if (reason === undefined || ON_THE_WAY.has(reason)) continue;
+    const exit = lastState?.terminated;
+    const detail = message ?? (exit === undefined ? "" : `last exit code ${exit.exitCode}`);
+    return `container ${name}: ${reason}${detail === "" ? "" : `, ${detail}`}`;
+  }
+  const starting = containers.find(({ ready, state }) => !ready && state?.terminated === undefined);
+  return starting === undefined ? "is starting" : `container ${starting.name} is not ready yet`;
+}

@@ -1,0 +1,90 @@
+import type { Logger } from "pino";
+import { AAA_CLUSTER, type AaaCluster } from "../api/aaacluster.ts";
+import { type Action, type Applier, awaitChange, type KubeClient, keyOf } from "../kube/index.ts";
+import { applyAll, stampOf } from "./apply.ts";
+import { tendBroker } from "./broker/index.ts";
+import { build } from "./build/index.ts";
+import { judge, judgeInvalid, type Verdict } from "./conditions.ts";
+import { type Observed, observe } from "./observe.ts";
+import { isReady } from "./pods.ts";
+import { createMissing, readSecrets } from "./secrets.ts";
+import type { Settings } from "./settings.ts";
+import { statusOf } from "./status.ts";
+import { InvalidSpec, type ValidatedCluster, validate } from "./validate.ts";
+import type { World } from "./world.ts";
+
+/** Everything a reconcile works with. */
+export interface Context {
+  readonly client: KubeClient;
+  readonly applier: Applier;
+  readonly world: World;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+/** How soon to look again: at what no event tells, as a queue deleted at the broker or a node that fell behind. */
+const READY_RESYNC_MS = 30_000;
+const UNREADY_RESYNC_MS = 5_000;
+
+/** Makes the world as the AaaCluster of this key says, and says in its status how far that is. */
+export async function reconcile(key: string, context: Context): Promise<Action> {
+  const object = context.world.cluster(key);
+  if (object === undefined || object.metadata.deletionTimestamp !== undefined) return awaitChange;
+  const ctx = { ...context, log: context.log.child({ cluster: keyOf(object) }) };
+
+  const cluster = await validated(object, ctx);
+  const secrets = await readSecrets(ctx.client, cluster.namespace, cluster.names);
+  const { complete, errors } = await applied(object, cluster, secrets, ctx);
+  const brokerReport = await tendBroker({
+    cluster,
+    secrets: complete,
+    brokers: ctx.world.pods(object, "broker").filter(isReady),
+    nodePods: ctx.world.pods(object, "aaa").map(({ metadata }) => metadata.name),
+    log: ctx.log,
+  });
+  const observed = await observe(ctx.world, object, cluster, brokerReport);
+  const verdicts = judge({ cluster, observed, failures: errors.map(({ message }) => message) });
+  await report(object, verdicts, ctx, observed);
+
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} children could not be applied`);
+  const holds = (type: string): boolean =>
+    verdicts.some((verdict) => verdict.type === type && verdict.status === "True");
+  return { requeueAfterMs: holds("Ready") && !holds("Reconciling") ? READY_RESYNC_MS : UNREADY_RESYNC_MS };
+}
+
+async function validated(object: AaaCluster, ctx: Context): Promise<ValidatedCluster> {
+  try {
+    return validate(object, ctx.settings);
+  } catch (error) {
+    if (error instanceof InvalidSpec) await report(object, judgeInvalid(error.message), ctx);
+    throw error;
+  }
+}
+
+async function applied(
+  object: AaaCluster,
+  cluster: ValidatedCluster,
+  secrets: Awaited<ReturnType<typeof readSecrets>>,
+  ctx: Context,
+): Promise<{ readonly complete: typeof secrets; readonly errors: readonly Error[] }> {
+  if (cluster.paused) return { complete: secrets, errors: [] };
+  const complete = await createMissing(ctx, cluster.names, secrets, stampOf(object));
+  return { complete, errors: await applyAll(ctx.applier, ctx.world, object, build(cluster)) };
+}
+
+async function report(
+  object: AaaCluster,
+  verdicts: readonly Verdict[],
+  { applier, settings, now }: Context,
+  observed?: Observed,
+): Promise<void> {
+  const status = statusOf({
+    object,
+    verdicts,
+    ...(observed === undefined ? {} : { observed }),
+    operatorVersion: settings.version,
+    now: now(),
+  });
+  await applier.applyStatus(AAA_CLUSTER, object, status);
+}

@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import type { KubeClient } from "./client.ts";
+import { covers } from "./covers.ts";
+import { NotFound } from "./errors.ts";
+import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "./objects.ts";
+
+/** An object of this name exists and is not ours. It is left alone. */
+export class Foreign extends Error {
+  override readonly name = "Foreign";
+}
+
+export interface ApplierOptions {
+  readonly client: KubeClient;
+  /** The name under which the server records what we set. */
+  readonly fieldManager: string;
+  /** Annotation that holds a hash of what we last set, so that a field we no longer set is noticed. */
+  readonly hashAnnotation: string;
+  readonly log: Logger;
+}
+
+/** What an object is stamped with before it is written. */
+export interface Stamp {
+  readonly owner: OwnerReference;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** An object to make: its identity and whatever fields we want to set. */
+export interface Manifest {
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+}
+
+const APPLY = "application/apply-patch+yaml";
+
+/** The only writer of child objects and of status: server-side apply, and only of what differs. */
+export class Applier {
+  readonly #options: ApplierOptions;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes an object as the manifest says, when it is not so already.
+   * @param live the object as the cache knows it
+   * @returns the object as it is now
+   * @throws Foreign when an object of that name belongs to somebody else, or what the API server says
+   */
+  async apply(resource: Resource, manifest: Manifest, live: KubeObject | undefined, stamp: Stamp): Promise<KubeObject> {
+    const desired = this.#stamped(resource, manifest, stamp);
+    const { client, fieldManager, log } = this.#options;
+    const path = pathOf(resource, { namespace: stamp.namespace, name: manifest.metadata.name });
+    const known = live ?? (await this.#find(path));
+    if (known !== undefined) {
+      if (controllerOf(known)?.uid !== stamp.owner.uid) throw foreign(resource, known);
+      if (covers(known, desired)) return known;
+    }
+    const query = { fieldManager, force: true };
+    const applied = await client.request<KubeObject>("PATCH", path, { query, body: desired, contentType: APPLY });
+    log.info({ kind: resource.kind, name: manifest.metadata.name, namespace: stamp.namespace }, "Applied");
+    return applied;
+  }
+
+  /** Makes an object unless one of that name exists, and returns the one that exists then. */
+  async createOnce(resource: Resource, manifest: Manifest, stamp: Stamp): Promise<KubeObject> {
+    const { client, fieldManager, log } = this.#options;
+    const { namespace } = stamp;
+    const body = this.#stamped(resource, manifest, stamp);
+    const query = { fieldManager };
+    const created = await client.request<KubeObject>("POST", pathOf(resource, { namespace }), { query, body });
+    log.info({ kind: resource.kind, name: manifest.metadata.name, namespace }, "Created");
+    return created;
+  }
+
+  /** Deletes an object of ours; one that is gone already is fine. */
+  async remove(resource: Resource, live: KubeObject): Promise<void> {
+    const { name, namespace, uid } = live.metadata;
+    const body = { propagationPolicy: "Background", preconditions: { uid } };
+    try {
+      await this.#options.client.request("DELETE", pathOf(resource, { namespace, name }), { body });
+      this.#options.log.info({ kind: resource.kind, name, namespace }, "Deleted");
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+    }
+  }
+
+  /** Sets the status of an object, when it differs from what the object has. */
+  async applyStatus(
+    resource: Resource,
+    object: KubeObject & { readonly status?: unknown },
+    status: object,
+  ): Promise<void> {
+    if (JSON.stringify(sorted(object.status)) === JSON.stringify(sorted(status))) return;
+    const { name, namespace } = object.metadata;
+    const { client, fieldManager } = this.#options;
+    const path = pathOf(resource, { namespace, name, subresource: "status" });
+    const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name, namespace }, status };
+    await client.request("PATCH", path, { query: { fieldManager, force: true }, body, contentType: APPLY });
+  }
+
+  async #find(path: string): Promise<KubeObject | undefined> {
+    try {
+      return await this.#options.client.request<KubeObject>("GET", path);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  #stamped(resource: Resource, manifest: Manifest, { owner, namespace, labels }: Stamp): Manifest {
+    const object = {
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      ...manifest,
+      metadata: {
+        ...manifest.metadata,
+        namespace,
+        labels: { ...labels, ...manifest.metadata.labels },
+        ownerReferences: [owner],
+      },
+    };
+    const annotations = { ...manifest.metadata.annotations, [this.#options.hashAnnotation]: hashOf(object) };
+    return { ...object, metadata: { ...object.metadata, annotations } };
+  }
+}
+
+/** A short hash of a value that does not depend on the order of its fields. */
+export function hashOf(value: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(value)))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, part]) => part !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, part]) => [key, sorted(part)]));
+}
+
+function foreign(resource: Resource, object: KubeObject): Foreign {
+  const { name, namespace } = object.metadata;
+  return new Foreign(
+    `${resource.kind} ${namespace}/${name} exists and does not belong to this AaaCluster: delete or rename it`,
+  );
+}

@@ -1,0 +1,71 @@
+/** What the core knows of any Kubernetes object. Everything else in it is passed through untouched. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+/** A kind of object and where the API server keeps it. */
+export interface Resource {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+}
+
+/** The `apiVersion` of a resource, as objects carry it. */
+export function apiVersionOf({ group, version }: Resource): string {
+  return group === "" ? version : `${group}/${version}`;
+}
+
+/** The API server's path of a collection, an object or its subresource. */
+export function pathOf(
+  resource: Resource,
+  where: { readonly namespace?: string | undefined; readonly name?: string; readonly subresource?: string } = {},
+): string {
+  const root = resource.group === "" ? "/api" : `/apis/${resource.group}`;
+  const parts = [root, resource.version];
+  if (where.namespace !== undefined) parts.push("namespaces", where.namespace);
+  parts.push(resource.plural);
+  if (where.name !== undefined) parts.push(where.name);
+  if (where.subresource !== undefined) parts.push(where.subresource);
+  return parts.join("/");
+}
+
+/** The key under which caches and queues know an object: `namespace/name`, or `name` without a namespace. */
+export function keyOf({ metadata: { namespace, name } }: KubeObject): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** The two halves of a key made by `keyOf` for a namespaced object. */
+export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = "", name = ""] = key.split("/");
+  return { namespace, name };
+}
+
+/** The owner that controls an object, if it has one. */
+export function controllerOf(object: KubeObject): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+}
