@@ -5,7 +5,7 @@ import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
 import type { Component } from "./labels.ts";
 import { PORTS, partitionQueue } from "./names.ts";
-import { isReady, podProblem } from "./pods.ts";
+import { addressOf, isReady, podProblem } from "./pods.ts";
 import type { ValidatedCluster } from "./validate.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
 
@@ -125,11 +125,11 @@ function endpointOf(
 async function partitionOf(pod: LivePod): Promise<Partition> {
   const name = pod.metadata.name;
   const silent: Partition = { name, queue: partitionQueue(name), synced: false };
-  const address = pod.status?.podIP;
+  const address = addressOf(pod, PORTS.aaa);
   if (address === undefined || pod.metadata.deletionTimestamp !== undefined) return silent;
   try {
     const signal = AbortSignal.timeout(PARTITION_TIMEOUT_MS);
-    const response = await fetch(`http://${address}:${PORTS.aaa}/v1/partition`, { signal });
+    const response = await fetch(`http://${address}/v1/partition`, { signal });
     if (!response.ok) return silent;
     const { queue, epoch, sequence, lag, synced } = (await response.json()) as Partition;
     return {

@@ -6,6 +6,13 @@ export function isReady({ metadata, status }: LivePod): boolean {
   return isTrue && metadata.deletionTimestamp === undefined;
 }
 
+/** Where a pod listens, as host:port; undefined before it has an address. */
+export function addressOf(pod: LivePod | undefined, port: number): string | undefined {
+  const ip = pod?.status?.podIP;
+  if (ip === undefined) return undefined;
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
 /** Reasons that a container may wait for which are only steps on the way. */
 const ON_THE_WAY = new Set(["PodInitializing", "ContainerCreating"]);
 

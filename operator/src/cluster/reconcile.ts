@@ -5,8 +5,9 @@ import { applyAll, stampOf } from "./apply.ts";
 import { tendBroker } from "./broker/index.ts";
 import { build } from "./build/index.ts";
 import { judge, judgeInvalid, type Verdict } from "./conditions.ts";
+import { PORTS } from "./names.ts";
 import { type Observed, observe } from "./observe.ts";
-import { isReady } from "./pods.ts";
+import { addressOf, isReady } from "./pods.ts";
 import { createMissing, readSecrets } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 import { statusOf } from "./status.ts";
@@ -39,7 +40,7 @@ export async function reconcile(key: string, context: Context): Promise<Action> 
   const brokerReport = await tendBroker({
     cluster,
     secrets: complete,
-    brokers: ctx.world.pods(object, "broker").filter(isReady),
+    address: addressOf(ctx.world.pods(object, "broker").find(isReady), PORTS.management),
     nodePods: ctx.world.pods(object, "aaa").map(({ metadata }) => metadata.name),
     log: ctx.log,
   });

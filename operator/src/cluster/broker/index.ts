@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import type { Secrets } from "../secrets.ts";
 import type { ValidatedCluster } from "../validate.ts";
-import type { LivePod } from "../world.ts";
 import { Management } from "./management.ts";
 import { type Definitions, planTopology } from "./plan.ts";
 import { topologyOf } from "./topology.ts";
@@ -14,16 +13,15 @@ export type BrokerReport =
 interface BrokerInput {
   readonly cluster: ValidatedCluster;
   readonly secrets: Secrets;
-  /** The broker pods that are ready. */
-  readonly brokers: readonly LivePod[];
+  /** host:port of the management interface of a broker that is ready; undefined when none is. */
+  readonly address: string | undefined;
   /** The names of the AAA pods that exist. */
   readonly nodePods: readonly string[];
   readonly log: Logger;
 }
 
 /** Looks at the broker through its management interface and repairs what is not as it shall be. Never rejects. */
-export async function tendBroker({ cluster, secrets, brokers, nodePods, log }: BrokerInput): Promise<BrokerReport> {
-  const address = brokers[0]?.status?.podIP;
+export async function tendBroker({ cluster, secrets, address, nodePods, log }: BrokerInput): Promise<BrokerReport> {
   const admin = secrets[cluster.names.brokerAdmin];
   if (address === undefined || admin === undefined) return { reachable: false, message: "no broker pod is ready" };
   try {

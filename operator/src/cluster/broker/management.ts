@@ -1,4 +1,3 @@
-import { PORTS } from "../names.ts";
 import type { SecretData } from "../secrets.ts";
 
 /** RabbitMQ's management interface did not answer, or not with success. */
@@ -13,9 +12,9 @@ export class Management {
   readonly #base: string;
   readonly #authorization: string;
 
-  /** @param address the pod's IP, or host:port */
+  /** @param address host:port */
   constructor(address: string, { username, password }: SecretData) {
-    this.#base = `http://${address.includes(":") ? address : `${address}:${PORTS.management}`}/api`;
+    this.#base = `http://${address}/api`;
     this.#authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   }
 

@@ -1,0 +1,41 @@
+{{- define "labels" -}}
+app.kubernetes.io/name: aaa-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "selector" -}}
+app.kubernetes.io/name: aaa-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Everything that the operator does at the API server, and nothing else. */ -}}
+{{- define "rules" -}}
+- apiGroups: [aaacluster.io]
+  resources: [aaaclusters]
+  verbs: [get, list, watch]
+- apiGroups: [aaacluster.io]
+  resources: [aaaclusters/status]
+  verbs: [patch]
+# Owner references of children block the deletion of their owner.
+- apiGroups: [aaacluster.io]
+  resources: [aaaclusters/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [configmaps, services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [statefulsets, deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# Secrets are made once and read by name; they are never listed.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+{{- end }}
