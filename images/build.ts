@@ -69,7 +69,7 @@ export async function ensureBuilt(engine: Engine, recipes: readonly Recipe[]): P
   const workers = await Promise.allSettled(Array.from({ length: PARALLEL_BUILDS }, work));
   for (const worker of workers) if (worker.status === "rejected") throw worker.reason;
   await engine.prune(images.map(({ ref }) => ref));
-  return images;
+  return recipes.flatMap(({ name }) => images.filter((image) => image.name === name));
 }
 
 async function built(engine: Engine, recipe: Recipe): Promise<Image> {

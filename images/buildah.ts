@@ -1,13 +1,13 @@
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cacheRoot, hashOf, hashOfFiles } from "../test/lib/cache.ts";
+import { cached, cacheRoot, hashOf, hashOfFiles } from "../test/lib/cache.ts";
 import { UserError } from "../test/lib/errors.ts";
 import { ensureInstalled } from "../test/lib/packages.ts";
 import { CommandError, run } from "../test/lib/run.ts";
 import { step } from "../test/lib/steps.ts";
 import { type Engine, outdated } from "./engine.ts";
-import { nameImages } from "./oci.ts";
+import { writeArchive } from "./oci.ts";
 import { registryError } from "./registry.ts";
 
 const BASE_FOLDER = join(import.meta.dirname, "base");
@@ -78,7 +78,8 @@ async function buildah(script: string, ...args: readonly string[]): Promise<stri
   const driver = (await statfs(storage)).type === OVERLAYFS_MAGIC ? "vfs" : "overlay";
   const runRoot = await mkdtemp(join(tmpdir(), "aaa-buildah-"));
   const options = `--root '${storage}' --runroot '${runRoot}' --storage-driver ${driver}`;
-  const command = `set -eu; buildah() { command buildah ${options} "$@"; }; ${script}`;
+  const hide = "mkdir -p /var/lib/containers; mount -t tmpfs tmpfs /var/lib/containers";
+  const command = `set -eu; ${hide}; buildah() { command buildah ${options} "$@"; }; ${script}`;
   try {
     return await run("unshare", ["--mount", "sh", "-c", command, "sh", ...args]);
   } catch (error) {
@@ -92,17 +93,18 @@ async function build(ref: string, context: string): Promise<void> {
   await buildah('buildah bud --isolation chroot --pull-never --layers --tag "$1" "$2"', ref, context);
 }
 
-/** Layers stay uncompressed: they are written and imported on one machine, where gzip is what takes the time. */
+/**
+ * Every image is exported once and then kept, so a change of one costs one export. zstd, because its layers import
+ * into containerd with the least work and the fewest bytes.
+ */
 async function save(refs: readonly string[], archive: string): Promise<void> {
-  const layout = `${archive}.layout`;
-  try {
-    const push = 'dir="$1"; shift; for ref; do buildah push --quiet --disable-compression "$ref" "oci:$dir:$ref"; done';
-    await buildah(push, layout, ...refs);
-    await nameImages(layout);
-    await run("tar", ["--create", "--file", archive, "--directory", layout, "."]);
-  } finally {
-    await rm(layout, { recursive: true, force: true });
+  const layouts: string[] = [];
+  for (const ref of refs) {
+    const [, name = "", tag = ""] = /([^/]+):(.+)$/.exec(ref) ?? [];
+    const push = 'buildah push --quiet --format oci --compression-format zstd "$1" "oci:$2:$1"';
+    layouts.push(await cached(`layout-${name}`, tag, async (dir) => void (await buildah(push, ref, dir))));
   }
+  await writeArchive(layouts, archive);
 }
 
 async function checkTools(): Promise<void> {

@@ -23,7 +23,6 @@ export async function bundleService(service: string): Promise<Bundle> {
     platform: "node",
     target: "node24",
     format: "esm",
-    mainFields: ["module", "main"],
     banner: { js: REQUIRE },
     minifyWhitespace: true,
     keepNames: true,
