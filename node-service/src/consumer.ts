@@ -1,6 +1,7 @@
 import {
   BrokerSession,
   type BrokerSettings,
+  isDatabaseAway,
   type Logger,
   migrate,
   type SessionContext,
@@ -13,7 +14,7 @@ import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts"
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { commitPlan, isDataError, isOutage, readWatermark } from "./storage.ts";
+import { commitPlan, isDataError, readWatermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
 const PREFETCH = 300;
@@ -130,7 +131,11 @@ class Consumer {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
     if (!changes && plan.poison.length === 0) return;
     const { pool, log } = this.#deps;
-    await untilDone("commit", () => commitPlan(pool, plan), { signal: this.#broker.signal, log, retryIf: isOutage });
+    await untilDone("commit", () => commitPlan(pool, plan), {
+      signal: this.#broker.signal,
+      log,
+      retryIf: isDatabaseAway,
+    });
   }
 
   /** Starts over until a snapshot is in. Meanwhile the node answers from what it has, and the queue holds what comes. */

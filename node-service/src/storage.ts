@@ -88,10 +88,3 @@ export async function swapSnapshot(pool: pg.Pool, at: Place): Promise<void> {
 export function isDataError(error: unknown): boolean {
   return /^(22|23)/.test(sqlState(error) ?? "");
 }
-
-/** Whether the database is away or cannot serve now, so that trying again will help. */
-export function isOutage(error: unknown): boolean {
-  if (error instanceof ForeignWriteError || error instanceof TypeError) return false;
-  const state = sqlState(error);
-  return state === null || /^(08|53|57|58)/.test(state);
-}

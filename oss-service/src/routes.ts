@@ -81,22 +81,20 @@ async function readLines(body: string): Promise<Change[]> {
     throw new Problem(413, "too-many-lines", `send at most ${BULK_LINES} lines in one request`);
   }
   const now = new Date();
-  const errors: string[] = [];
+  const read = await Promise.all(lines.map(async (line) => ({ ...line, ...(await readLine(line.text, now)) })));
   const firstLine = new Map<string, number>();
-  const read = async ({ text, number }: { text: string; number: number }): Promise<Change[]> => {
-    try {
-      const change = await lineToChange(text, now);
-      const earlier = firstLine.get(keyOf(change));
-      if (earlier === undefined) firstLine.set(keyOf(change), number);
-      else errors.push(`line ${number}: ${keyOf(change)} is already on line ${earlier}; send it once`);
-      return [change];
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      errors.push(`line ${number}: ${error.errors.join("; ")}`);
-      return [];
+  const changes: Change[] = [];
+  const errors: string[] = [];
+  for (const { number, change, error } of read) {
+    if (change === null) {
+      errors.push(`line ${number}: ${error}`);
+      continue;
     }
-  };
-  const changes = (await Promise.all(lines.map(read))).flat();
+    const earlier = firstLine.get(keyOf(change));
+    if (earlier !== undefined) errors.push(`line ${number}: ${keyOf(change)} is on line ${earlier} too; send it once`);
+    firstLine.set(keyOf(change), number);
+    changes.push(change);
+  }
   if (errors.length === 0) return changes;
   throw new Problem(
     400,
@@ -104,6 +102,17 @@ async function readLines(body: string): Promise<Change[]> {
     `${errors.length} of ${lines.length} lines are wrong; nothing was applied`,
     errors.slice(0, ERRORS_SHOWN),
   );
+}
+
+type ReadLine = { readonly change: Change; readonly error: null } | { readonly change: null; readonly error: string };
+
+async function readLine(text: string, now: Date): Promise<ReadLine> {
+  try {
+    return { change: await lineToChange(text, now), error: null };
+  } catch (error) {
+    if (error instanceof Problem) return { change: null, error: error.errors.join("; ") };
+    throw error;
+  }
 }
 
 function requireToken(request: FastifyRequest, expected: string): void {

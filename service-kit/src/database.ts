@@ -3,6 +3,10 @@ import type { Logger } from "./http.ts";
 import { readSecret } from "./settings.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
+// Connection exceptions, insufficient resources, operator intervention, system errors.
+const AWAY_STATES = /^(08|53|57|58)/;
+// What pg says when a connection breaks; it gives these errors no code.
+const CONNECTION_LOST = /^(Connection terminated|timeout exceeded|Client has encountered a connection error)/;
 
 export interface DatabaseSettings {
   /** Without the password, for example `postgresql://oss@host:5432/oss`. */
@@ -51,4 +55,11 @@ export async function transaction<T>(
 /** The SQLSTATE of a database error, or null for any other error. */
 export function sqlState(error: unknown): string | null {
   return error instanceof pg.DatabaseError ? (error.code ?? null) : null;
+}
+
+/** Whether the database cannot be reached or cannot serve now, so that the same statement may succeed later. */
+export function isDatabaseAway(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== null) return AWAY_STATES.test(state);
+  return error instanceof Error && ("syscall" in error || CONNECTION_LOST.test(error.message));
 }

@@ -1,7 +1,8 @@
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from "fastify";
 import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { isDatabaseAway } from "./database.ts";
 import { Problem } from "./problem.ts";
 
 export type Logger = FastifyBaseLogger;
@@ -17,7 +18,10 @@ export interface HttpOptions {
 
 /** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
 export function createHttp({ logLevel, registry, notReady, describeErrors }: HttpOptions): FastifyInstance {
-  const app = fastify({ logger: { level: logLevel, base: null }, disableRequestLogging: true });
+  const app = fastify({
+    logger: { level: logLevel, base: null },
+    logController: new LogController({ disableRequestLogging: true }),
+  });
 
   app.setValidatorCompiler<TSchema>(({ schema }) => {
     const validator = Compile(schema);
@@ -49,7 +53,8 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
 }
 
 function problemOf(error: FastifyError): Problem {
-  const status = error.statusCode ?? 500;
-  if (status < 500) return new Problem(status, "invalid-request", error.message);
-  return new Problem(503, "unavailable", "the request could not be served now; try again");
+  const { statusCode = 500 } = error;
+  if (statusCode < 500) return new Problem(statusCode, "invalid-request", error.message);
+  if (isDatabaseAway(error)) return new Problem(503, "database-away", "the database cannot be used now; try again");
+  return new Problem(500, "internal-error", "the request failed; the service's log says why");
 }

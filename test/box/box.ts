@@ -1,0 +1,79 @@
+import { randomBytes } from "node:crypto";
+import { clientFinalMessage, clientFirstMessage } from "./scram.ts";
+
+export interface BoxOptions {
+  /** Where the box finds the AAA cluster, for example http://10.0.0.7:6060. */
+  readonly gatewayUrl: string;
+  readonly subscriberId: string;
+  readonly password: string;
+  readonly deviceId: string;
+  /** After this long without an answer a request fails. */
+  readonly timeoutMs?: number;
+}
+
+/** A place in the stream, as the answering node gave it. */
+export interface AnsweredAt {
+  readonly epoch: string;
+  readonly sequence: string;
+}
+
+export interface Authorization extends AnsweredAt {
+  readonly decision: "Permit" | "Deny";
+  readonly reason: string;
+  readonly entitlement?: { readonly id: string; readonly productOfferingId: string };
+}
+
+/** The cluster refused what the box asked; `status` is the HTTP status. */
+export class RefusedError extends Error {
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    super(`${status}: ${detail}`);
+    this.name = "RefusedError";
+    this.status = status;
+  }
+}
+
+/** A set-top box: authenticates with SCRAM-SHA-256 and asks for services. */
+export class Box {
+  readonly #options: BoxOptions;
+  #accessToken = "";
+
+  constructor(options: BoxOptions) {
+    this.#options = options;
+  }
+
+  /** Proves the password, checks that the cluster knows its verifier, and keeps the access token. */
+  async authenticate(): Promise<AnsweredAt> {
+    const { subscriberId, password, deviceId } = this.#options;
+    const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
+    const challenge = await this.#post("/v1/authenticate/challenge", { deviceId, clientFirst });
+    const { clientFinal, expectedServerFinal } = clientFinalMessage(
+      password,
+      clientFirst,
+      String(challenge.serverFirst),
+    );
+    const answer = await this.#post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
+    if (answer.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
+    this.#accessToken = String(answer.accessToken);
+    return { epoch: String(answer.epoch), sequence: String(answer.sequence) };
+  }
+
+  /** Whether the box may use a service, for example `channel:news-1`. Authenticate first. */
+  async authorize(service: string): Promise<Authorization> {
+    const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service });
+    return answer as unknown as Authorization;
+  }
+
+  async #post(path: string, body: object): Promise<Record<string, unknown>> {
+    const response = await fetch(new URL(path, this.#options.gatewayUrl), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(this.#options.timeoutMs ?? 5_000),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    if (!response.ok) throw new RefusedError(response.status, String(answer.detail));
+    return { ...answer, epoch: response.headers.get("aaa-epoch"), sequence: response.headers.get("aaa-sequence") };
+  }
+}

@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { until } from "../lib/until.ts";
+import { startPostgresql } from "../services/postgresql.ts";
+import { startRabbitmq } from "../services/rabbitmq.ts";
+import { contentOf, metricOf, nodeState, population, query, Stack } from "./stack.ts";
+
+const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
+
+let cleanup: AsyncDisposableStack;
+beforeEach(() => {
+  cleanup = new AsyncDisposableStack();
+});
+afterEach(() => cleanup.disposeAsync(), 30_000);
+
+const startStack = async (...args: Parameters<typeof Stack.start>): Promise<Stack> =>
+  cleanup.use(await Stack.start(...args));
+
+/** Writes until `stop` is called, one request after the other; returns how many were accepted. */
+function writeSteadily(stack: Stack): { stop(): Promise<number> } {
+  let going = true;
+  let accepted = 0;
+  const writing = (async () => {
+    while (going) {
+      await stack.put("productOfferings/basic", { name: `Basic ${accepted}`, services: ["channel:news-1"] });
+      accepted += 1;
+    }
+  })();
+  return {
+    async stop() {
+      going = false;
+      await writing;
+      return accepted;
+    },
+  };
+}
+
+test("a relay that is killed or falls asleep is replaced with no event lost, repeated or out of order", async () => {
+  const stack = await startStack();
+  await stack.startOss("oss-writer");
+  await until("the writer relays", async () => (await stack.stream()).relay === "oss-writer", DEADLINE);
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.untilSynced(node);
+
+  const writing = writeSteadily(stack);
+  for (const [instance, fate] of [
+    ["oss-killed", "SIGKILL"],
+    ["oss-asleep", "SIGSTOP"],
+  ] as const) {
+    const replica = startReplica(stack, instance);
+    await until(
+      `${instance} relays`,
+      async () => {
+        await endRelaySession(stack, instance);
+        return (await stack.stream()).relay === instance;
+      },
+      DEADLINE,
+    );
+    await until(`${instance} has published`, async () => BigInt((await stack.stream()).published) > 0n, DEADLINE);
+    replica.kill(fate);
+    // As the server does by itself when the keepalives of a machine that is gone stay unanswered.
+    await endRelaySession(stack, "oss-writer");
+    await until("the writer relays again", async () => (await stack.stream()).relay === "oss-writer", DEADLINE);
+    replica.kill("SIGCONT");
+  }
+  const accepted = await writing.stop();
+
+  await stack.untilSynced(node);
+  expect(accepted).toBeGreaterThan(50);
+  expect((await nodeState(node)).sequence).toBe((await stack.stream()).sequence);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+  expect(await metricOf(node, 'aaa_node_resyncs_total{reason="gap"}')).toBe(0);
+  expect(await metricOf(node, "aaa_node_quarantined_total")).toBe(0);
+}, 90_000);
+
+test("a node that misses events notices without any new one, and gets them by a snapshot", async () => {
+  const stack = await startStack();
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.untilSynced(node);
+  await node.stop();
+  await stack.put("subscribers/s3", { status: "suspended" });
+  await until("the event is in the queue", () => queueDepth(stack, "tv-aaa-0"), DEADLINE);
+  await stack.vhost.management("DELETE", `/queues/${stack.vhost.name}/aaa.partition.tv-aaa-0/contents`);
+
+  const again = await stack.startNode("tv-aaa-0", database);
+  await stack.untilSynced(again);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+  expect(await metricOf(again, 'aaa_node_resyncs_total{reason="gap"}')).toBe(1);
+}, 60_000);
+
+test("a queue that is deleted under a running node is made again and what it held comes by a snapshot", async () => {
+  const stack = await startStack();
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.untilSynced(node);
+  await stack.vhost.management("DELETE", `/queues/${stack.vhost.name}/aaa.partition.tv-aaa-0`);
+  await stack.call("POST", "/v1/bulk", population(5));
+  await stack.untilSynced(node);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+  expect(await metricOf(node, 'aaa_node_resyncs_total{reason="queue-lost"}')).toBe(1);
+}, 60_000);
+
+test("a node whose database is away keeps its messages and goes on when it is back", async () => {
+  const postgresql = cleanup.use(await startPostgresql());
+  const stack = await startStack();
+  await stack.startOss();
+  const database = await stack.database(postgresql);
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.untilSynced(node);
+
+  await postgresql.down("kill");
+  expect((await fetch(new URL("/readyz", node.url))).status).toBe(503);
+  await stack.call("POST", "/v1/bulk", population(20, "later"));
+  await until(
+    "the node holds the messages",
+    async () => (await nodeQueue(stack, "tv-aaa-0")).unacknowledged >= 60,
+    DEADLINE,
+  );
+  await postgresql.start();
+  await stack.untilSynced(node);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+  expect(await metricOf(node, 'aaa_node_resyncs_total{reason="gap"}')).toBe(0);
+  expect(await redeliveries(stack, "tv-aaa-0")).toBe(0);
+}, 60_000);
+
+test("a node that lost its data repairs itself", async () => {
+  const stack = await startStack();
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.untilSynced(node);
+  await query(database, "drop schema public cascade; create schema public");
+  await stack.put("subscribers/s3", { status: "suspended" });
+  await stack.untilSynced(node);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+}, 60_000);
+
+test("an OSS restored to an older state makes every node take a snapshot", async () => {
+  const stack = await startStack();
+  const oss = await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.untilSynced(node);
+  await oss.stop();
+  // What a dump that was taken before the last changes looks like on another server.
+  await query(
+    stack.ossDatabase.url,
+    `delete from outbox where sequence > 41; delete from entities where entity = 'Entitlement';
+     update stream set sequence = 41; update relay set published = 41, lineage = 'another server'`,
+  );
+  await stack.startOss();
+  await stack.call("POST", "/v1/bulk", population(40));
+  await stack.untilSynced(node);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+}, 60_000);
+
+test("a broker restart loses nothing that was accepted", async () => {
+  const rabbitmq = cleanup.use(await startRabbitmq());
+  const stack = await startStack({ rabbitmq });
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.untilSynced(node);
+  const writing = writeSteadily(stack);
+  await rabbitmq.down("kill");
+  await rabbitmq.start();
+  expect(await writing.stop()).toBeGreaterThan(0);
+  await stack.untilSynced(node);
+  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+}, 90_000);
+
+/** An OSS replica in a process of its own, which can be killed. */
+function startReplica(stack: Stack, instance: string): ChildProcess {
+  const main = new URL("../../oss-service/src/main.ts", import.meta.url).pathname;
+  const env = { ...process.env, NODE_OPTIONS: "", ...stack.ossEnv(instance) };
+  const child = spawn(process.execPath, [main], { env, stdio: "inherit" });
+  cleanup.defer(async () => {
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  });
+  return child;
+}
+
+/** Ends the database session that holds the relay's lock, unless it belongs to the given replica already. */
+async function endRelaySession(stack: Stack, unless: string): Promise<void> {
+  await query(
+    stack.ossDatabase.url,
+    `select pg_terminate_backend(pid) from pg_locks, relay
+     where locktype = 'advisory' and objsubid = 1 and granted and instance <> '${unless}'
+       and database = (select oid from pg_database where datname = current_database())`,
+  );
+}
+
+interface Queue {
+  readonly ready: number;
+  readonly unacknowledged: number;
+}
+
+async function nodeQueue(stack: Stack, partition: string): Promise<Queue> {
+  const path = `/queues/${stack.vhost.name}/aaa.partition.${partition}`;
+  const queue = (await stack.vhost.management("GET", path)) as Record<string, number>;
+  return { ready: queue.messages_ready ?? 0, unacknowledged: queue.messages_unacknowledged ?? 0 };
+}
+
+const queueDepth = async (stack: Stack, partition: string): Promise<boolean> =>
+  (await nodeQueue(stack, partition)).ready > 0;
+
+async function redeliveries(stack: Stack, partition: string): Promise<number> {
+  const path = `/queues/${stack.vhost.name}/aaa.partition.${partition}`;
+  const queue = (await stack.vhost.management("GET", path)) as { message_stats?: { redeliver?: number } };
+  return queue.message_stats?.redeliver ?? 0;
+}

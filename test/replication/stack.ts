@@ -1,0 +1,209 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { type NodeService, startNodeService } from "../../node-service/src/service.ts";
+import { type OssService, startOssService } from "../../oss-service/src/service.ts";
+import { until } from "../lib/until.ts";
+import { type FreshDatabase, type FreshVhost, freshDatabase, freshVhost } from "../services/fresh.ts";
+import type { RabbitmqAddress } from "../services/rabbitmq.ts";
+import type { PostgresqlAddress } from "../services/shared.ts";
+
+export interface StackOptions {
+  /** Where the vhost is made; by default on the broker that the test run shares. */
+  readonly rabbitmq?: RabbitmqAddress;
+}
+
+export interface NodeState {
+  readonly queue: string;
+  readonly epoch: string;
+  readonly sequence: string;
+  readonly lag: number;
+  readonly synced: boolean;
+}
+
+export interface StreamState {
+  readonly epoch: string;
+  readonly sequence: string;
+  readonly published: string;
+  readonly relay: string;
+}
+
+/** OSS and nodes in this process, on a virtual host and databases of their own. Disposing stops and removes all. */
+export class Stack implements AsyncDisposable {
+  readonly vhost: FreshVhost;
+  readonly ossDatabase: FreshDatabase;
+  readonly #folder: string;
+  readonly #token = randomBytes(12).toString("hex");
+  readonly #owned: AsyncDisposableStack;
+  #ossUrl = "";
+
+  private constructor(vhost: FreshVhost, ossDatabase: FreshDatabase, folder: string, owned: AsyncDisposableStack) {
+    this.vhost = vhost;
+    this.ossDatabase = ossDatabase;
+    this.#folder = folder;
+    this.#owned = owned;
+  }
+
+  static async start({ rabbitmq }: StackOptions = {}): Promise<Stack> {
+    const owned = new AsyncDisposableStack();
+    const vhost = owned.use(await freshVhost(rabbitmq));
+    const database = owned.use(await freshDatabase());
+    const folder = owned.adopt(await mkdtemp(join(tmpdir(), "aaa-stack-")), (path) => rm(path, { recursive: true }));
+    const stack = new Stack(vhost, database, folder, owned);
+    const key = { kty: "oct", kid: "one", alg: "HS256", k: randomBytes(32).toString("base64url") };
+    await writeFile(join(folder, "keys"), JSON.stringify({ keys: [key] }));
+    await writeFile(join(folder, "token"), stack.#token);
+    return stack;
+  }
+
+  /** The settings of an OSS replica, as its pod would have them. */
+  ossEnv(instance: string): Record<string, string> {
+    return {
+      ...this.#commonEnv(),
+      BROKER_CREDENTIALS_DIR: this.vhost.oss.dir,
+      DATABASE_URL: this.ossDatabase.url,
+      API_TOKEN_FILE: join(this.#folder, "token"),
+      INSTANCE: instance,
+    };
+  }
+
+  async startOss(instance = "oss-0"): Promise<OssService> {
+    const service = await startOssService(this.ossEnv(instance));
+    this.useOss(service.url);
+    return this.#own(service);
+  }
+
+  /** Sends what follows to this OSS replica. */
+  useOss(url: string): void {
+    this.#ossUrl = url;
+  }
+
+  /** A node on a database of its own, or on the given one. */
+  async startNode(name: string, databaseUrl?: string): Promise<NodeService> {
+    const url = databaseUrl ?? this.#owned.use(await freshDatabase()).url;
+    const service = await startNodeService({
+      ...this.#commonEnv(),
+      BROKER_CREDENTIALS_DIR: this.vhost.node.dir,
+      DATABASE_URL: url,
+      PARTITION: name,
+      SIGNING_KEYS_FILE: join(this.#folder, "keys"),
+    });
+    return this.#own(service);
+  }
+
+  /** A database, by default on the server that the test run shares; dropped at the end. */
+  async database(server?: PostgresqlAddress): Promise<string> {
+    return this.#owned.use(await freshDatabase(server)).url;
+  }
+
+  /** Calls the provisioning API and returns its answer with the status. */
+  async call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+    const bulk = typeof body === "string";
+    const response = await fetch(new URL(path, this.#ossUrl), {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body === undefined ? {} : { "content-type": bulk ? "application/x-ndjson" : "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: bulk ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  /** Puts an entity and expects that to be accepted. */
+  async put(path: string, payload: object): Promise<void> {
+    const { status, body } = await this.call("PUT", `/v1/${path}`, payload);
+    if (status >= 300) throw new Error(`PUT ${path}: ${status} ${JSON.stringify(body)}`);
+  }
+
+  async stream(): Promise<StreamState> {
+    return (await this.call("GET", "/v1/stream")).body as unknown as StreamState;
+  }
+
+  /** Waits until the nodes have everything that OSS has accepted so far. */
+  async untilSynced(...nodes: readonly NodeService[]): Promise<void> {
+    const { sequence } = await this.stream();
+    const reached = async (node: NodeService): Promise<boolean> => {
+      const state = await nodeState(node);
+      return state.synced && BigInt(state.sequence) >= BigInt(sequence);
+    };
+    await until(
+      `every node is synced at ${sequence}`,
+      async () => (await Promise.all(nodes.map(reached))).every(Boolean),
+      { deadlineMs: 30_000, intervalMs: 50 },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned.disposeAsync();
+  }
+
+  #own<T extends { stop(): Promise<void> }>(service: T): T {
+    let stopped: Promise<void> | undefined;
+    const stop = service.stop.bind(service);
+    service.stop = () => {
+      stopped ??= stop();
+      return stopped;
+    };
+    this.#owned.defer(() => service.stop());
+    return service;
+  }
+
+  #commonEnv(): Record<string, string> {
+    return {
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: process.env.LOG_LEVEL ?? "fatal",
+      BROKER_URL: this.vhost.url,
+    };
+  }
+}
+
+export async function nodeState(node: NodeService): Promise<NodeState> {
+  const response = await fetch(new URL("/v1/partition", node.url));
+  return (await response.json()) as NodeState;
+}
+
+/** The value of a metric with the given labels as they are written, for example `aaa_node_resyncs_total{reason="gap"}`. */
+export async function metricOf(service: { readonly url: string }, name: string): Promise<number> {
+  const text = await (await fetch(new URL("/metrics", service.url))).text();
+  const line = text.split("\n").find((candidate) => candidate.startsWith(`${name} `));
+  return line === undefined ? 0 : Number(line.slice(name.length + 1));
+}
+
+/** Runs one statement on a database and returns its rows. */
+export async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Everything that exists in a database of OSS or of a node, in one order, to compare. */
+export function contentOf(url: string): Promise<Record<string, unknown>[]> {
+  return query(
+    url,
+    "select entity, entity_id, version, payload from entities where payload is not null order by entity, entity_id",
+  );
+}
+
+/** Lines of a bulk request: an offering, and subscribers with a device and an entitlement each. */
+export function population(count: number, prefix = "s"): string {
+  const lines: object[] = [
+    { entity: "ProductOffering", id: "basic", payload: { name: "Basic", services: ["channel:news-1"] } },
+  ];
+  for (let index = 0; index < count; index += 1) {
+    const id = `${prefix}${index}`;
+    lines.push(
+      { entity: "Subscriber", id, payload: { password: `password-${id}` } },
+      { entity: "Device", id: `box-${id}`, payload: { subscriberId: id } },
+      { entity: "Entitlement", id: `e-${id}`, payload: { subscriberId: id, productOfferingId: "basic" } },
+    );
+  }
+  return lines.map((line) => JSON.stringify(line)).join("\n");
+}
