@@ -1,0 +1,3 @@
+module aaacluster.io/test/cluster/tools/node
+
+go 1.26.0
