@@ -1,6 +1,5 @@
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
-import { createInterface } from "node:readline";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { errorOf, Unreachable } from "./errors.ts";
 
@@ -78,14 +77,14 @@ export class KubeClient {
     try {
       const both = AbortSignal.any([signal, silence.signal]);
       const response = await this.#open({ method: "GET", path, query, signal: both });
-      response.on("data", () => watchdog.refresh());
-      let failure: Error | undefined;
-      response.on("error", (error) => {
-        failure = error;
-      });
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) yield line;
-      if (failure !== undefined) throw failure;
-      if (!response.complete) throw new Unreachable(`GET ${path}: the connection was cut`);
+      response.setEncoding("utf8");
+      let rest = "";
+      for await (const chunk of response) {
+        watchdog.refresh();
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop() ?? "";
+        yield* lines;
+      }
     } catch (error) {
       throw silence.signal.aborted ? new Unreachable(`GET ${path}: silent for ${silenceMs} ms`) : asUnreachable(error);
     } finally {

@@ -59,7 +59,7 @@ export function haproxyConfig({ port, backend }: Gateway): string {
   return `global
   log stdout format raw local0 notice
   maxconn 10000
-  hard-stop-after 30s
+  hard-stop-after 10s
 
 resolvers cluster
   parse-resolv-conf

@@ -1,0 +1,89 @@
+import { expect, test } from "@jest/globals";
+import { conditionsOf, judge } from "./conditions.ts";
+import { aCluster, allIsWell } from "./testing/fixtures.ts";
+
+const judged = (observed = allIsWell(), cluster = aCluster(), failures: string[] = []) =>
+  Object.fromEntries(judge({ cluster, observed, failures }).map((verdict) => [verdict.type, verdict]));
+const workload = (part: "broker" | "oss" | "nodes", changes: object) => ({ ...allIsWell()[part], ...changes });
+
+test("when all is well, Ready is the first condition and true, and nothing is reconciling", () => {
+  const verdicts = judge({ cluster: aCluster(), observed: allIsWell(), failures: [] });
+  expect(verdicts.map(({ type, status }) => `${type}=${status}`)).toEqual([
+    "Ready=True",
+    "BrokerReady=True",
+    "BrokerFaultTolerant=True",
+    "OssReady=True",
+    "NodesReady=True",
+    "GatewaysReady=True",
+    "Reconciling=False",
+  ]);
+});
+
+test("a pod that is not ready is named with its cause, in its part and in the summary", () => {
+  const problems = ["tv-broker-2: cannot be scheduled: no space"];
+  const { BrokerReady, Ready } = judged(allIsWell({ broker: workload("broker", { ready: 2, problems }) }));
+  expect(BrokerReady).toMatchObject({ status: "False", reason: "PodsNotReady" });
+  expect(BrokerReady?.message).toBe("2 of 3 pods of tv-broker are ready; tv-broker-2: cannot be scheduled: no space");
+  expect(Ready).toMatchObject({ status: "False", reason: "PartsNotReady" });
+  expect(Ready?.message).toContain("tv-broker-2");
+});
+
+test("brokers that are up but not in one cluster are not ready", () => {
+  const { BrokerReady } = judged(allIsWell({ brokerReport: { reachable: true, members: 2, repaired: [] } }));
+  expect(BrokerReady).toMatchObject({ reason: "MembersMissing", message: "2 of 3 brokers are in one cluster" });
+});
+
+test("a broker that cannot be asked is not ready", () => {
+  const { BrokerReady } = judged(allIsWell({ brokerReport: { reachable: false, message: "refused" } }));
+  expect(BrokerReady).toMatchObject({ reason: "ManagementUnreachable", message: "refused" });
+});
+
+test("a node without all data is not ready, though its pod is", () => {
+  const [first, second] = allIsWell().partitions;
+  const partitions = [first, second].flatMap((one) => (one === undefined ? [] : [{ ...one, synced: one === first }]));
+  const { NodesReady, Ready } = judged(allIsWell({ partitions }));
+  expect(NodesReady).toMatchObject({ reason: "NodesNotSynced", message: "not synced: tv-aaa-1" });
+  expect(Ready?.status).toBe("False");
+});
+
+test("no node at all is not ready", () => {
+  const cluster = aCluster({ nodes: { replicas: 0 } });
+  const observed = allIsWell({ nodes: workload("nodes", { wanted: 0, existing: 0, ready: 0 }), partitions: [] });
+  expect(judged(observed, cluster).NodesReady).toMatchObject({ status: "False", reason: "NoReplicas" });
+});
+
+test("two brokers work, and are said to tolerate no failure", () => {
+  const cluster = aCluster({ broker: { replicas: 2 } });
+  const { BrokerFaultTolerant, Ready } = judged(allIsWell(), cluster);
+  expect(BrokerFaultTolerant).toMatchObject({ status: "False", reason: "TooFewReplicas" });
+  expect(Ready?.status).toBe("True");
+});
+
+test("what could not be written is said", () => {
+  const { Reconciling } = judged(allIsWell(), aCluster(), ["Service aaa/tv-broker exists"]);
+  expect(Reconciling).toMatchObject({ status: "True", reason: "ApplyFailed", message: "Service aaa/tv-broker exists" });
+});
+
+test("a rollout is named", () => {
+  const { Reconciling } = judged(allIsWell({ oss: workload("oss", { settled: false }) }));
+  expect(Reconciling).toMatchObject({ status: "True", reason: "RollingOut", message: "tv-oss" });
+});
+
+test("the time of a condition moves only with its status", () => {
+  const now = new Date("2026-11-22T10:00:00.123Z");
+  const before = {
+    type: "Ready",
+    status: "True",
+    observedGeneration: 1,
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+    reason: "AsWanted",
+    message: "",
+  } as const;
+  const verdict = { type: "Ready", status: "True", reason: "AsWanted", message: "other" } as const;
+  expect(conditionsOf([verdict], [before], 2, now)).toMatchObject([
+    { lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: 2, message: "other" },
+  ]);
+  expect(conditionsOf([{ ...verdict, status: "False" }], [before], 2, now)).toMatchObject([
+    { lastTransitionTime: "2026-11-22T10:00:00Z" },
+  ]);
+});

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { until } from "../../../test/lib/until.ts";
+import type { AaaCluster } from "../api/aaacluster.ts";
+import { Applier, createMetrics, type KubeObject } from "../kube/index.ts";
+import { FakeApiServer } from "../kube/testing/fake-api-server.ts";
+import { CHILD_KINDS } from "./kinds.ts";
+import { HASH_ANNOTATION } from "./labels.ts";
+import { type Context, reconcile } from "./reconcile.ts";
+import { anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
+import { World } from "./world.ts";
+
+const KEY = "aaa/tv";
+const CLUSTER_PATH = "/apis/aaacluster.io/v1alpha1/namespaces/aaa/aaaclusters/tv";
+const SERVICE_PATH = "/api/v1/namespaces/aaa/services/tv-aaa-gateway";
+
+let server: FakeApiServer;
+let world: World;
+let context: Context;
+let stop: AbortController;
+let running: Promise<void>;
+
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  server.put(CLUSTER_PATH, anAaaCluster());
+  const log = pino({ enabled: false });
+  const { client } = server;
+  world = new World({ client, namespaces: [], metrics: createMetrics("test"), log });
+  const applier = new Applier({ client, fieldManager: "aaa-operator", hashAnnotation: HASH_ANNOTATION, log });
+  context = { client, applier, world, settings: SETTINGS, log, now: () => new Date("2026-11-22T10:00:00Z") };
+  stop = new AbortController();
+  running = world.run(stop.signal);
+  await world.synced();
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await server[Symbol.asyncDispose]();
+});
+
+const cluster = (): AaaCluster => server.objects.get(CLUSTER_PATH) as AaaCluster;
+
+const childCount = (): number => CHILD_KINDS.flatMap((kind) => world.children(kind, cluster())).length;
+
+/** Reconciles when the cache has seen everything that was written before. */
+async function reconcileNow(): Promise<void> {
+  await until(
+    "the caches have seen all writes",
+    () => {
+      const seen = world.cluster(KEY)?.metadata.resourceVersion === cluster().metadata.resourceVersion;
+      const children = [...server.objects.keys()].filter((path) => !/aaaclusters|secrets|pods/.test(path)).length;
+      return seen && childCount() === children;
+    },
+    { deadlineMs: 5_000, intervalMs: 5 },
+  );
+  await reconcile(KEY, context);
+}
+
+test("the first reconcile makes all children, and says in the status that they are not ready yet", async () => {
+  await reconcileNow();
+  const owned = [...server.objects.values()].filter(
+    ({ metadata }) => metadata.ownerReferences?.[0]?.uid === "uid-of-tv",
+  );
+  expect(owned).toHaveLength(25 + 7);
+  expect(cluster().status).toMatchObject({
+    observedGeneration: 3,
+    operatorVersion: "test",
+    broker: { ready: "0/3" },
+    nodes: { ready: "0/2", selector: "app.kubernetes.io/instance=tv,app.kubernetes.io/component=aaa" },
+  });
+  expect(cluster().status?.conditions[0]).toMatchObject({ type: "Ready", status: "False", observedGeneration: 3 });
+});
+
+test("a reconcile with nothing to do writes nothing", async () => {
+  await reconcileNow();
+  await reconcileNow();
+  const writes = server.writes.length;
+  await reconcileNow();
+  expect(server.writes.length).toBe(writes);
+});
+
+test("a fresh process that finds everything made writes nothing", async () => {
+  await reconcileNow();
+  await reconcileNow();
+  const writes = server.writes.length;
+  const { client } = server;
+  const fresh = new World({ client, namespaces: ["aaa"], metrics: createMetrics("other"), log: context.log });
+  const alsoRunning = fresh.run(stop.signal);
+  await fresh.synced();
+  await reconcile(KEY, { ...context, world: fresh });
+  stop.abort();
+  await alsoRunning;
+  expect(server.writes.length).toBe(writes);
+});
+
+test("a child that somebody deleted is back, and nothing else is written", async () => {
+  await reconcileNow();
+  server.put(SERVICE_PATH, null);
+  const writes = server.writes.length;
+  await reconcileNow();
+  expect(server.objects.has(SERVICE_PATH)).toBe(true);
+  expect(server.writes.slice(writes).map(({ path }) => path)).toContain(SERVICE_PATH);
+});
+
+test("a child that is no longer built goes", async () => {
+  await reconcileNow();
+  const budget = "/apis/policy/v1/namespaces/aaa/poddisruptionbudgets/tv-aaa";
+  expect(server.objects.has(budget)).toBe(true);
+  server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ nodes: { replicas: 1 } }).spec } });
+  await reconcileNow();
+  expect(server.objects.has(budget)).toBe(false);
+});
+
+test("secrets are made once and never touched again", async () => {
+  await reconcileNow();
+  const path = "/api/v1/namespaces/aaa/secrets/tv-broker-oss";
+  const made = server.objects.get(path);
+  await reconcileNow();
+  expect(server.objects.get(path)).toBe(made);
+});
+
+test("one child that cannot be made keeps no other from being made, and is named in the status", async () => {
+  const stranger: KubeObject = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "tv-broker-nodes", namespace: "aaa" },
+  };
+  server.put("/api/v1/namespaces/aaa/services/tv-broker-nodes", stranger);
+  await expect(reconcile(KEY, context)).rejects.toThrow("1 children could not be applied");
+  expect(server.objects.has(SERVICE_PATH)).toBe(true);
+  const condition = cluster().status?.conditions.find(({ type }) => type === "Reconciling");
+  expect(condition).toMatchObject({ status: "True", reason: "ApplyFailed" });
+  expect(condition?.message).toContain("Service aaa/tv-broker-nodes exists and does not belong to this AaaCluster");
+});
+
+test("while paused nothing is written but the status", async () => {
+  server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ paused: true }).spec } });
+  await reconcileNow();
+  expect(server.writes.map(({ path }) => path)).toEqual([`${CLUSTER_PATH}/status`]);
+  expect(cluster().status?.conditions.find(({ type }) => type === "Reconciling")).toMatchObject({ reason: "Paused" });
+});
+
+test("a cluster that is being deleted is left to the garbage collector", async () => {
+  const { metadata } = cluster();
+  server.put(CLUSTER_PATH, { ...cluster(), metadata: { ...metadata, deletionTimestamp: "2026-11-22T10:00:00Z" } });
+  await reconcileNow();
+  expect(server.writes).toEqual([]);
+});
+
+test("the operator's own status leads to no reconcile, a change of the spec or of a child does", async () => {
+  await reconcileNow();
+  await until("the caches are quiet", () => childCount() === 25, { deadlineMs: 5_000, intervalMs: 5 });
+  const keys: string[] = [];
+  world.onChange((key) => keys.push(key));
+  const seen = (version: string | undefined) => () => world.cluster(KEY)?.metadata.resourceVersion === version;
+  const status = server.put(CLUSTER_PATH, { ...cluster(), ...{ status: { other: 1 } } } as KubeObject);
+  await until("the status is in", seen(status?.metadata.resourceVersion), { deadlineMs: 5_000, intervalMs: 5 });
+  expect(keys).toEqual([]);
+  server.put(SERVICE_PATH, null);
+  await until("the child's owner is asked for", () => keys.length === 1, { deadlineMs: 5_000, intervalMs: 5 });
+  server.put(CLUSTER_PATH, { ...cluster(), metadata: { ...cluster().metadata, generation: 4 } });
+  await until("the spec is in", () => keys.length === 2, { deadlineMs: 5_000, intervalMs: 5 });
+  expect(keys).toEqual([KEY, KEY]);
+});

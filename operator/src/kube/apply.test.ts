@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { Applier, Foreign } from "./apply.ts";
+import type { KubeObject } from "./objects.ts";
+import { FakeApiServer } from "./testing/fake-api-server.ts";
+
+const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
+const PATH = "/api/v1/namespaces/a/configmaps/one";
+const owner = { apiVersion: "x/v1", kind: "Owner", name: "o", uid: "u1", controller: true };
+const stamp = { owner, namespace: "a", labels: { ours: "yes" } };
+const manifest = (data: Record<string, string>) => ({ metadata: { name: "one" }, data });
+
+let server: FakeApiServer;
+let applier: Applier;
+
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  const log = pino({ enabled: false });
+  applier = new Applier({ client: server.client, fieldManager: "manager", hashAnnotation: "x/hash", log });
+});
+
+afterEach(() => server[Symbol.asyncDispose]());
+
+test("it applies with force under our field manager, with owner and labels", async () => {
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  const [write] = server.writes;
+  expect(write).toMatchObject({ method: "PATCH", path: PATH, contentType: "application/apply-patch+yaml" });
+  expect(Object.fromEntries(write?.query ?? [])).toEqual({ fieldManager: "manager", force: "true" });
+  expect(write?.body).toMatchObject({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "one", namespace: "a", labels: { ours: "yes" }, ownerReferences: [owner] },
+    data: { k: "v" },
+  });
+});
+
+test("an object that is as it shall be costs no call at all", async () => {
+  const live = await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  const calls = server.calls.length;
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), live, stamp);
+  expect(server.calls.length).toBe(calls);
+});
+
+test("a value that somebody changed is set again", async () => {
+  const live = await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  const changed = { ...live, data: { k: "other" } } as KubeObject;
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), changed, stamp);
+  expect(server.writes.length).toBe(2);
+});
+
+test("a field that we no longer set is noticed", async () => {
+  const live = await applier.apply(CONFIG_MAP, manifest({ k: "v", more: "x" }), undefined, stamp);
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), live, stamp);
+  expect(server.writes.length).toBe(2);
+});
+
+test("an object of that name that is not ours is left alone, also when the cache does not know it", async () => {
+  server.put(PATH, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "a" } });
+  await expect(applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp)).rejects.toBeInstanceOf(Foreign);
+  expect(server.writes).toEqual([]);
+});
+
+test("a status is written only when it differs", async () => {
+  const object = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "one", namespace: "a" },
+    status: { b: 1, a: [{ x: 1 }] },
+  };
+  server.put(PATH, object);
+  await applier.applyStatus(CONFIG_MAP, object, { a: [{ x: 1 }], b: 1 });
+  expect(server.writes).toEqual([]);
+  await applier.applyStatus(CONFIG_MAP, object, { a: [{ x: 2 }], b: 1 });
+  expect(server.writes).toMatchObject([
+    { method: "PATCH", path: `${PATH}/status`, body: { status: { a: [{ x: 2 }] } } },
+  ]);
+});
+
+test("removing what is gone already is no failure", async () => {
+  const gone = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "a", uid: "u" } };
+  await applier.remove(CONFIG_MAP, gone);
+  expect(server.writes).toMatchObject([{ method: "DELETE", body: { preconditions: { uid: "u" } } }]);
+});
