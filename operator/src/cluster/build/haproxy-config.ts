@@ -58,7 +58,7 @@ export function haproxyConfig({ port, backend }: Gateway): string {
   const { mode, host, slots } = backend;
   return `global
   log stdout format raw local0 notice
-  maxconn 10000
+  maxconn 4000
   hard-stop-after 10s
 
 resolvers cluster
