@@ -10,6 +10,8 @@ interface Identity {
   readonly hosts?: readonly string[];
 }
 
+/** The one whom extension API servers believe when it says on whose behalf it asks. */
+export const FRONT_PROXY = "front-proxy-client";
 const DAYS = "3650";
 
 /** One certificate for each party, all signed by one authority. */
@@ -18,6 +20,7 @@ export const IDENTITIES: Readonly<Record<string, Identity>> = {
   etcd: { user: "etcd", hosts: [`IP:${HOST_ADDRESS}`] },
   "api-server": { user: "kube-apiserver", hosts: apiServerHosts() },
   "api-server-client": { user: "kube-apiserver-client", group: "system:masters" },
+  "front-proxy": { user: FRONT_PROXY },
   "controller-manager": { user: "system:kube-controller-manager" },
   scheduler: { user: "system:kube-scheduler" },
   "kube-proxy": { user: "system:kube-proxy" },

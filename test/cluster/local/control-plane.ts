@@ -1,4 +1,4 @@
-import { CA_CERTIFICATE, certificateFile, keyFile, SERVICE_ACCOUNT_KEY } from "./certificates.ts";
+import { CA_CERTIFICATE, certificateFile, FRONT_PROXY, keyFile, SERVICE_ACCOUNT_KEY } from "./certificates.ts";
 import type { Daemon } from "./daemons.ts";
 import { kubeconfigFile } from "./kubeconfig.ts";
 import { API_URL, ETCD_URL, HOST_ADDRESS, PORTS, SERVICE_RANGE, statePath } from "./layout.ts";
@@ -59,6 +59,13 @@ function apiServer(): Daemon {
     "kubelet-client-certificate": certificateFile("api-server-client"),
     "kubelet-client-key": keyFile("api-server-client"),
     "kubelet-preferred-address-types": "InternalIP",
+    "requestheader-client-ca-file": certificateFile(CA_CERTIFICATE),
+    "requestheader-allowed-names": FRONT_PROXY,
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-username-headers": "X-Remote-User",
+    "proxy-client-cert-file": certificateFile("front-proxy"),
+    "proxy-client-key-file": keyFile("front-proxy"),
   });
 }
 

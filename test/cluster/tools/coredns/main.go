@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	// The order in which a query passes through the plugins.
-	dnsserver.Directives = []string{"health", "ready", "errors", "loadbalance", "cache", "template", "kubernetes"}
+	// The order in which a query passes through the plugins: the template answers what Kubernetes does not own.
+	dnsserver.Directives = []string{"health", "ready", "errors", "loadbalance", "cache", "kubernetes", "template"}
 	coremain.Run()
 }
