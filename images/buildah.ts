@@ -18,7 +18,6 @@ const OVERLAYFS_MAGIC = 0x794c7630;
 
 // What Docker's slim image leaves out, and its promise that no package starts a daemon while an image is built.
 const MMDEBSTRAP = [
-  "--quiet",
   "--variant=minbase",
   ...["doc", "man", "info", "locale", "lintian"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
   "--dpkgopt=path-include=/usr/share/doc/*/copyright",
