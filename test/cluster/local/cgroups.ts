@@ -11,13 +11,29 @@ const V2_ROOT = "/sys/fs/cgroup";
  * @param mounts the text of /proc/self/mounts
  */
 export function hierarchiesOf(mounts: string): string[] {
-  const ofType = (type: string): string[] =>
-    mounts
-      .split("\n")
-      .map((line) => line.split(" "))
-      .filter((fields) => fields[2] === type)
-      .map((fields) => fields[1] as string);
-  return [...ofType("cgroup"), ...ofType("cgroup2")];
+  return cgroupMounts(mounts).map(({ path }) => path);
+}
+
+/** Pure: the controllers of cgroup v1 that are mounted writable, by the text of /proc/self/mounts. */
+export function controllersOf(mounts: string): string[] {
+  return cgroupMounts(mounts).flatMap(({ type, options }) =>
+    type === "cgroup" && options.includes("rw") ? options : [],
+  );
+}
+
+/** The controllers that a control group of ours would have, of cgroup v1 and v2. */
+export async function mountedControllers(): Promise<string[]> {
+  const mounts = await readFile("/proc/self/mounts", "utf8").catch(() => "");
+  const unified = await readFile(join(V2_ROOT, "cgroup.controllers"), "utf8").catch(() => "");
+  return [...controllersOf(mounts), ...unified.trim().split(" ")];
+}
+
+function cgroupMounts(mounts: string): { type: string; path: string; options: string[] }[] {
+  return mounts
+    .split("\n")
+    .map((line) => line.split(" "))
+    .map(([, path = "", type = "", options = ""]) => ({ type, path, options: options.split(",") }))
+    .filter(({ type }) => type === "cgroup" || type === "cgroup2");
 }
 
 async function hierarchies(): Promise<string[]> {
