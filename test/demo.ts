@@ -39,10 +39,11 @@ async function useBoxes(tv: AaaCluster): Promise<Answers> {
       const answer = await box.authorize(service);
       if (answer.decision === "Permit") permitted += 1;
       else denied += 1;
-      seen.add(answer.node);
-      if (index === 1) first += `    ${service.padEnd(16)}${answer.decision} (${answer.reason}), by ${answer.node}\n`;
+      seen.add(answer.partition);
+      if (index === 1)
+        first += `    ${service.padEnd(16)}${answer.decision} (${answer.reason}), by ${answer.partition}\n`;
     }
-    seen.add(admission.node);
+    seen.add(admission.partition);
   }
   return { first, admitted, permitted, denied, nodes: seen };
 }

@@ -35,12 +35,16 @@ export interface RouteDeps {
   readonly now: () => Date;
 }
 
-/** What a set-top box gets from a node. Every answer says how far the node was when it began to answer. */
+/** What a set-top box gets from a node. Every answer says which node it is from and how far that was. */
 export function boxRoutes({ pool, keys, partition, metrics, now }: RouteDeps): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     app.addHook("onRequest", async (_request, reply) => {
       const { epoch, sequence } = partition.watermark;
-      reply.headers({ "aaa-epoch": epoch.toString(), "aaa-sequence": sequence.toString() });
+      reply.headers({
+        "aaa-partition": partition.name,
+        "aaa-epoch": epoch.toString(),
+        "aaa-sequence": sequence.toString(),
+      });
       if (!partition.everSynced) throw new Problem(503, "not-synced", "this node has no data yet; ask another one");
     });
 

@@ -16,11 +16,17 @@ export interface DatabaseSettings {
 
 export async function connectionOptions({ url, passwordFile }: DatabaseSettings): Promise<pg.ClientConfig> {
   return {
-    connectionString: url,
+    connectionString: passwordFile === undefined ? url : withPassword(url, await readSecret(passwordFile)),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    ...(passwordFile === undefined ? {} : { password: await readSecret(passwordFile) }),
   };
+}
+
+// pg takes a connection string's word for everything: a password given beside one without is dropped.
+function withPassword(url: string, password: string): string {
+  const complete = new URL(url);
+  complete.password = encodeURIComponent(password);
+  return complete.href;
 }
 
 export async function createPool(settings: DatabaseSettings, max: number, log: Logger): Promise<pg.Pool> {
@@ -61,5 +67,6 @@ export function sqlState(error: unknown): string | null {
 export function isDatabaseAway(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== null) return AWAY_STATES.test(state);
-  return error instanceof Error && ("syscall" in error || CONNECTION_LOST.test(error.message));
+  const { syscall, message } = Object(error);
+  return syscall !== undefined || CONNECTION_LOST.test(message);
 }

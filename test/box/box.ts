@@ -11,13 +11,14 @@ export interface BoxOptions {
   readonly timeoutMs?: number;
 }
 
-/** A place in the stream, as the answering node gave it. */
-export interface AnsweredAt {
+/** Which node answered, and where it was in the stream. */
+export interface AnsweredBy {
+  readonly partition: string;
   readonly epoch: string;
   readonly sequence: string;
 }
 
-export interface Authorization extends AnsweredAt {
+export interface Authorization extends AnsweredBy {
   readonly decision: "Permit" | "Deny";
   readonly reason: string;
   readonly entitlement?: { readonly id: string; readonly productOfferingId: string };
@@ -44,7 +45,7 @@ export class Box {
   }
 
   /** Proves the password, checks that the cluster knows its verifier, and keeps the access token. */
-  async authenticate(): Promise<AnsweredAt> {
+  async authenticate(): Promise<AnsweredBy> {
     const { subscriberId, password, deviceId } = this.#options;
     const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
     const challenge = await this.#post("/v1/authenticate/challenge", { deviceId, clientFirst });
@@ -56,7 +57,7 @@ export class Box {
     const answer = await this.#post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
     if (answer.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
     this.#accessToken = String(answer.accessToken);
-    return { epoch: String(answer.epoch), sequence: String(answer.sequence) };
+    return { partition: String(answer.partition), epoch: String(answer.epoch), sequence: String(answer.sequence) };
   }
 
   /** Whether the box may use a service, for example `channel:news-1`. Authenticate first. */
@@ -74,6 +75,12 @@ export class Box {
     });
     const answer = (await response.json()) as Record<string, unknown>;
     if (!response.ok) throw new RefusedError(response.status, String(answer.detail));
-    return { ...answer, epoch: response.headers.get("aaa-epoch"), sequence: response.headers.get("aaa-sequence") };
+    const { headers } = response;
+    return {
+      ...answer,
+      partition: headers.get("aaa-partition"),
+      epoch: headers.get("aaa-epoch"),
+      sequence: headers.get("aaa-sequence"),
+    };
   }
 }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { parse, stringify } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { Box } from "../box/box.ts";
 import type { Access, KubernetesObject } from "./kubectl.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -43,13 +43,15 @@ export class AaaCluster {
 
   /** Applies the sample `samples/tv.yaml`, in this cluster's namespace. */
   async apply(): Promise<void> {
-    const sample = parse(await readFile(SAMPLE, "utf8")) as { metadata: { namespace: string } };
+    const documents = parseAllDocuments(await readFile(SAMPLE, "utf8"));
     const { namespace } = this.kubectl;
-    const manifests = [
-      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-      { ...sample, metadata: { ...sample.metadata, namespace } },
-    ];
-    await this.kubectl.apply(manifests.map((manifest) => stringify(manifest)).join("---\n"));
+    for (const document of documents) {
+      document.setIn(
+        document.get("kind") === "Namespace" ? ["metadata", "name"] : ["metadata", "namespace"],
+        namespace,
+      );
+    }
+    await this.kubectl.apply(documents.map(String).join("---\n"));
   }
 
   get(): Promise<KubernetesObject> {
@@ -63,8 +65,7 @@ export class AaaCluster {
       async () => {
         const cluster = await this.get();
         const ready = conditionOf(cluster, "Ready");
-        const isReady =
-          ready?.status === "True" && ready.observedGeneration === cluster.metadata["generation" as never];
+        const isReady = ready?.status === "True" && ready.observedGeneration === cluster.metadata.generation;
         if (!isReady) throw new Error(describeConditions(cluster));
         return cluster;
       },

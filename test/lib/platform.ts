@@ -11,12 +11,6 @@ export async function startPlatform(): Promise<Access> {
   await cluster.preflight();
   const [built] = await Promise.all([buildImages(), cluster.up()]);
   await step("Load the images into the nodes", () => cluster.loadImages(built));
-  await step("Install the operator with Helm", () => installOperator(cluster.access, imageValues(built.images)));
+  await step("Install the operator with Helm", () => installOperator(cluster.access, built.images));
   return cluster.access;
-}
-
-/** Image names as the chart's values spell them: `node-service` -> `nodeService`. */
-function imageValues(images: readonly { readonly name: string; readonly ref: string }[]): Record<string, string> {
-  const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  return Object.fromEntries(images.map(({ name, ref }) => [camelCase(name), ref]));
 }
