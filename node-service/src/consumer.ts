@@ -37,10 +37,12 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   await untilDone("migrate", () => migrate(pool, deps.migrations, log), { signal, log });
   partition.watermark = await readWatermark(pool);
   await using broker = await BrokerSession.open(deps.broker, `partition ${partition.name}`, signal);
-  const existed = await broker.queueExists(partition.queue);
-  const channel = await broker.channel();
-  const consumer = new Consumer(deps, broker, channel);
-  await consumer.declare(deps.exchange);
+  const { existed, consumer } = await broker.setUp(async () => {
+    const existed = await broker.queueExists(partition.queue);
+    const consumer = new Consumer(deps, broker, await broker.channel());
+    await consumer.declare(deps.exchange);
+    return { existed, consumer };
+  });
   const watchingLag = setInterval(consumer.measureLag, LAG_EVERY_MS);
   try {
     ready();
@@ -91,7 +93,7 @@ class Consumer {
 
   async run(): Promise<never> {
     for (;;) {
-      if (this.#deliveries.length === 0) await this.#wake.wait(this.#broker.signal);
+      while (this.#deliveries.length === 0) await this.#wake.wait(this.#broker.signal);
       this.#broker.signal.throwIfAborted();
       await this.#take();
     }

@@ -99,10 +99,12 @@ class Inbox {
   };
 
   async next(): Promise<ConsumeMessage> {
-    if (this.#messages.length === 0) await this.#wake.wait(this.#signal, SILENCE_MS);
-    if (this.#failure !== null) throw this.#failure;
-    const message = this.#messages.shift();
-    if (message === undefined) throw new Error(`no part of the snapshot came for ${SILENCE_MS / 1000} s`);
-    return message;
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure;
+      const message = this.#messages.shift();
+      if (message !== undefined) return message;
+      const rung = await this.#wake.wait(this.#signal, SILENCE_MS);
+      if (!rung) throw new Error(`no part of the snapshot came for ${SILENCE_MS / 1000} s`);
+    }
   }
 }

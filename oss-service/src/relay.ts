@@ -37,8 +37,11 @@ export async function relaySession(
   const wake = new Wake();
   await using leader = await Leader.elect(settings.database, signal, wake.ring);
   await using broker = await BrokerSession.open(settings.broker, `relay ${settings.instance}`, leader.signal);
-  const channel = await broker.confirmChannel();
-  await channel.checkExchange(settings.exchange);
+  const channel = await broker.setUp(async () => {
+    const confirms = await broker.confirmChannel();
+    await confirms.checkExchange(settings.exchange);
+    return confirms;
+  });
   channel.on("return", () => metrics.unroutable.inc());
   const epoch = await startEpoch(leader.client, settings.instance);
   ready();

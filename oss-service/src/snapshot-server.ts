@@ -33,10 +33,13 @@ export interface SnapshotServerDeps {
 /** Answers snapshot requests until the broker is lost. */
 export async function snapshotSession(deps: SnapshotServerDeps, { signal, ready }: SessionContext): Promise<void> {
   await using broker = await BrokerSession.open(deps.broker, `snapshots ${deps.instance}`, signal);
-  const requests = await broker.channel();
-  await requests.assertQueue(SNAPSHOT_REQUESTS_QUEUE, { durable: true, arguments: { "x-queue-type": "quorum" } });
-  await requests.bindQueue(SNAPSHOT_REQUESTS_QUEUE, REQUESTS_EXCHANGE, SNAPSHOT_ROUTING_KEY);
-  await requests.prefetch(AT_A_TIME);
+  const requests = await broker.setUp(async () => {
+    const channel = await broker.channel();
+    await channel.assertQueue(SNAPSHOT_REQUESTS_QUEUE, { durable: true, arguments: { "x-queue-type": "quorum" } });
+    await channel.bindQueue(SNAPSHOT_REQUESTS_QUEUE, REQUESTS_EXCHANGE, SNAPSHOT_ROUTING_KEY);
+    await channel.prefetch(AT_A_TIME);
+    return channel;
+  });
   const active = new Set<Promise<void>>();
   await requests.consume(SNAPSHOT_REQUESTS_QUEUE, (message) => {
     if (message === null) return broker.fail(new Error("the broker cancelled the consumer of snapshot requests"));

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 import { type BrokerSettings, readCredentials } from "./settings.ts";
+import { untilAborted } from "./wake.ts";
 
 const HEARTBEAT_SECONDS = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 2_000;
+const SET_UP_TIMEOUT_MS = 20_000;
 
 /**
  * One connection to the broker with its channels, which live and die together: when any of them is lost, `signal`
@@ -64,6 +66,16 @@ export class BrokerSession {
   async release(channel: Channel): Promise<void> {
     channel.off("close", this.#channelClosed);
     await channel.close().catch(() => {});
+  }
+
+  /** Runs the set-up of a session. The broker never answers for a queue without a leader; then the session fails. */
+  async setUp<T>(work: () => Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.fail(new Error("the broker does not answer")), SET_UP_TIMEOUT_MS);
+    try {
+      return await Promise.race([work(), untilAborted(this.signal)]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Whether a queue exists. */

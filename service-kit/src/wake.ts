@@ -8,24 +8,32 @@ export class Wake {
     this.#answer();
   };
 
-  /** Resolves at the next ring, or after `timeoutMs`. Rejects with the signal's reason when it aborts. */
-  async wait(signal: AbortSignal, timeoutMs?: number): Promise<void> {
+  /**
+   * Waits for the next ring, at most `timeoutMs`; rejects with the signal's reason when it aborts. A ring may be about
+   * news that was already seen, so look again after it.
+   * @returns whether it rang
+   */
+  async wait(signal: AbortSignal, timeoutMs?: number): Promise<boolean> {
     signal.throwIfAborted();
     if (!this.#rung) {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(this.ring, timeoutMs);
-      signal.addEventListener("abort", this.ring, { once: true });
       await new Promise<void>((resolve) => {
-        this.#answer = resolve;
+        const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
+        this.#answer = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        signal.addEventListener("abort", this.#answer, { once: true });
       });
-      signal.removeEventListener("abort", this.ring);
-      clearTimeout(timer);
+      signal.removeEventListener("abort", this.#answer);
     }
+    const rung = this.#rung;
     this.#rung = false;
     signal.throwIfAborted();
+    return rung;
   }
 }
 
 /** Rejects with the signal's reason when it aborts; never resolves. */
-export function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Wake().wait(signal) as Promise<never>;
+export async function untilAborted(signal: AbortSignal): Promise<never> {
+  for (;;) await new Wake().wait(signal);
 }
