@@ -1,0 +1,62 @@
+import { expect, test } from "@jest/globals";
+import { type Broadcast, planBatch, readBroadcast } from "./batch.ts";
+
+const event = (sequence: number, over: object = {}): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      eventId: `event-${sequence}`,
+      epoch: "7",
+      sequence: String(sequence),
+      eventTime: "2026-01-31T00:00:00Z",
+      eventType: "DeviceAttributeValueChangeEvent",
+      entity: "Device",
+      entityId: "box-1",
+      entityVersion: String(sequence),
+      payload: { subscriberId: "s1", status: "active" },
+      ...over,
+    }),
+  );
+const read = (...bodies: readonly Buffer[]): Broadcast[] => bodies.map(readBroadcast);
+const from = { epoch: 7n, sequence: 10n };
+
+test("several changes of one entity become one upsert with the newest state", () => {
+  const plan = planBatch(from, read(event(11), event(12), event(13, { entityId: "box-2" })));
+  expect(plan.upserts.map(({ entityId, entityVersion }) => [entityId, entityVersion])).toEqual([
+    ["box-1", "12"],
+    ["box-2", "13"],
+  ]);
+  expect(plan).toMatchObject({ to: { epoch: 7n, sequence: 13n }, taken: 3, dropped: 0 });
+});
+
+test("duplicates are taken and change nothing", () => {
+  const plan = planBatch(from, read(event(9), event(10)));
+  expect(plan).toMatchObject({ to: from, taken: 2, dropped: 2, upserts: [], poison: [] });
+});
+
+test("a plan ends before the first gap", () => {
+  const plan = planBatch(from, read(event(11), event(13), event(14)));
+  expect(plan).toMatchObject({ to: { epoch: 7n, sequence: 11n }, taken: 1 });
+});
+
+test("a message that cannot be decoded takes its place in the stream when that can be read", () => {
+  const plan = planBatch(from, read(event(11, { eventType: "DeviceTeleportedEvent" }), event(12)));
+  expect(plan).toMatchObject({ to: { sequence: 12n }, taken: 2 });
+  expect(plan.poison).toMatchObject([{ reason: "/eventType: DeviceTeleportedEvent is not known for Device" }]);
+});
+
+test("a message without a readable place is set aside and moves nothing", () => {
+  const plan = planBatch(from, read(Buffer.from("\x00garbage")));
+  expect(plan).toMatchObject({ to: from, taken: 1 });
+  expect(plan.poison).toMatchObject([{ reason: "the message is not JSON", place: null }]);
+});
+
+test("a member that this version does not know is kept, not refused", () => {
+  const [broadcast] = read(event(11, { payload: { subscriberId: "s1", status: "active", colour: "red" } }));
+  expect(broadcast).toMatchObject({ kind: "event", event: { payload: { colour: "red" } } });
+});
+
+test("a payload that breaks the contract is poison that says where", () => {
+  expect(read(event(11, { payload: { subscriberId: "s1", status: "on" } }))).toMatchObject([
+    { kind: "poison", reason: '/payload/status: must be one of "active", "suspended"' },
+  ]);
+});
