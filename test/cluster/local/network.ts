@@ -1,14 +1,16 @@
 import { existsSync } from "node:fs";
+import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { findCommand } from "../../lib/packages.ts";
 import { run, succeeds } from "../../lib/run.ts";
 import { BRIDGE, CLUSTER, HOST_ADDRESS, NODE_RANGE, NODES, type NodeLayout, SERVICE_RANGE } from "./layout.ts";
 
+const NAMESPACES = "/run/netns";
 const FIREWALL_RULE = ["-i", BRIDGE, "-m", "comment", "--comment", CLUSTER, "-j", "ACCEPT"];
 
 /** The file that holds a node's network namespace. */
 export function namespaceFile(node: NodeLayout): string {
-  return join("/run/netns", node.namespace);
+  return join(NAMESPACES, node.namespace);
 }
 
 /** Makes what is missing of the bridge, the nodes' network namespaces, their cables and the routes. */
@@ -56,12 +58,21 @@ export async function removeNetwork(): Promise<void> {
     if (existsSync(join("/sys/class/net", node.cable))) await ip("link", "delete", node.cable);
     if (existsSync(namespaceFile(node))) await ip("netns", "delete", node.namespace);
   }
+  await removeNamespaceFolder();
   if (existsSync(join("/sys/class/net", BRIDGE))) await ip("link", "delete", BRIDGE);
   if (findCommand("iptables") === null) return;
   for (const chain of ["INPUT", "FORWARD"]) {
     if (await succeeds("iptables", ["-C", chain, ...FIREWALL_RULE]))
       await run("iptables", ["-D", chain, ...FIREWALL_RULE]);
   }
+}
+
+/** `ip netns add` makes this folder and mounts it onto itself; without namespaces it is of no use to anyone. */
+async function removeNamespaceFolder(): Promise<void> {
+  const names = await readdir(NAMESPACES).catch(() => null);
+  if (names === null || names.length > 0) return;
+  while (await succeeds("mountpoint", ["--quiet", NAMESPACES])) await run("umount", [NAMESPACES]);
+  await rmdir(NAMESPACES);
 }
 
 function ip(...args: readonly string[]): Promise<string> {

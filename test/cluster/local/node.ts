@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { run, succeeds } from "../../lib/run.ts";
 import { until } from "../../lib/until.ts";
@@ -112,5 +112,10 @@ async function writeConfig(node: NodeLayout, { pauseImage, cniPrograms }: NodeSe
     [etcPath(node, "resolv.conf")]: "",
     [network]: JSON.stringify(cniConfig(node)),
   };
-  for (const [path, text] of Object.entries(files)) await writeFile(path, text);
+  for (const [path, text] of Object.entries(files)) await writeChanged(path, text);
+}
+
+/** kube-proxy exits when its configuration is written, even with the same text. */
+async function writeChanged(path: string, text: string): Promise<void> {
+  if ((await readFile(path, "utf8").catch(() => null)) !== text) await writeFile(path, text);
 }
