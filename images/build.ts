@@ -37,20 +37,20 @@ export interface BuildOptions {
 /** Builds the images whose sources changed since the last time, and the archive of all of them. */
 export async function buildImages({ engine: wanted, only = IMAGE_NAMES }: BuildOptions = {}): Promise<BuiltImages> {
   const engine = engineOf(wanted ?? (await chooseEngine()));
-  const recipes = await recipesOf(engine, only);
-  const refs = recipes.map(({ ref }) => ref);
-  const dir = await withLock("images", () =>
-    cached("images", hashOf(engine.name, ...refs), async (partial) => {
+  const dir = await withLock("images", async () => {
+    const recipes = await recipesOf(engine, only);
+    const refs = recipes.map(({ ref }) => ref);
+    return cached("images", hashOf(engine.name, ...refs), async (partial) => {
       const images = await ensureBuilt(engine, recipes);
       await step("image archive", () => engine.save(refs, join(partial, "images.tar")));
       await writeFile(join(partial, "images.json"), JSON.stringify(images));
-    }),
-  );
+    });
+  });
   const images = JSON.parse(await readFile(join(dir, "images.json"), "utf8")) as readonly Image[];
   return { images, archive: join(dir, "images.tar") };
 }
 
-/** What each image is made from, which says its ref without building it. */
+/** What each image is made from, which says its ref without building it. Call it with the lock "images" held. */
 export async function recipesOf(engine: Engine, names: readonly ImageName[]): Promise<readonly Recipe[]> {
   const basePin = await engine.basePin();
   return Promise.all(names.map((name) => recipeOf(name, basePin)));

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
+import { cached, hashOfFiles } from "../test/lib/cache.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..");
 
@@ -9,17 +10,25 @@ const REPOSITORY = join(import.meta.dirname, "..");
 const REQUIRE =
   'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
 
-/** The files of a service's /app folder: path -> content. */
-export type Bundle = Readonly<Record<string, string>>;
+/**
+ * The folder of a service as one file that needs nothing but Node, with its source map, and its migrations where it has
+ * some. Equal sources give an equal folder; while no source changes, nothing is bundled.
+ */
+export async function bundleOf(service: string): Promise<string> {
+  const { workspaces } = JSON.parse(await readFile(join(REPOSITORY, "package.json"), "utf8"));
+  const sources = (workspaces as readonly string[]).map((workspace) => join(REPOSITORY, workspace, "src"));
+  const key = await hashOfFiles(import.meta.filename, join(REPOSITORY, "package-lock.json"), ...sources);
+  return cached(`bundle-${service}`, key, (dir) => writeBundle(service, dir));
+}
 
-/** One service as one file that needs nothing but Node, with its source map, and its migrations where it has some. */
-export async function bundleService(service: string): Promise<Bundle> {
+async function writeBundle(service: string, dir: string): Promise<void> {
   const { outputFiles } = await build({
     absWorkingDir: REPOSITORY,
     entryPoints: [`${service}/src/main.ts`],
+    // Sources are named relative to this place, which is the same in every clone and for every cache.
     outfile: "app/main.js",
-    bundle: true,
     write: false,
+    bundle: true,
     platform: "node",
     target: "node24",
     format: "esm",
@@ -30,17 +39,8 @@ export async function bundleService(service: string): Promise<Bundle> {
     sourcesContent: false,
     logLevel: "error",
   });
-  return {
-    "package.json": '{ "type": "module" }\n',
-    ...Object.fromEntries(outputFiles.map((file) => [basename(file.path), file.text])),
-    ...(await migrationsOf(join(REPOSITORY, service, "src/migrations"))),
-  };
-}
-
-async function migrationsOf(dir: string): Promise<Bundle> {
-  if (!existsSync(dir)) return {};
-  const names = (await readdir(dir)).filter((name) => name.endsWith(".sql")).sort();
-  return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [`migrations/${name}`, await readFile(join(dir, name), "utf8")])),
-  );
+  for (const { path, contents } of outputFiles) await writeFile(join(dir, basename(path)), contents);
+  await writeFile(join(dir, "package.json"), '{ "type": "module" }\n');
+  const migrations = join(REPOSITORY, service, "src/migrations");
+  if (existsSync(migrations)) await cp(migrations, join(dir, "migrations"), { recursive: true });
 }

@@ -23,13 +23,17 @@ test("the ref follows what the image is made from: its folder and its base", asy
 });
 
 test("a service's build context holds its bundle with source map and migrations", async () => {
+  const outer = process.env.AAA_CACHE;
   const dir = await mkdtemp(join(tmpdir(), "aaa-context-"));
+  process.env.AAA_CACHE = join(dir, "cache");
   try {
     await (await recipeOf("node-service", "base")).writeContext(dir);
     expect(await readdir(join(dir, "app"))).toEqual(["main.js", "main.js.map", "migrations", "package.json"]);
     expect(await readFile(join(dir, "app/main.js"), "utf8")).toContain("sourceMappingURL=main.js.map");
     expect((await readdir(join(dir, "app/migrations"))).length).toBeGreaterThan(0);
   } finally {
+    if (outer === undefined) delete process.env.AAA_CACHE;
+    else process.env.AAA_CACHE = outer;
     await rm(dir, { recursive: true, force: true });
   }
 });

@@ -1,22 +1,21 @@
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { hashOf, hashOfFiles } from "../test/lib/cache.ts";
-import { type Bundle, bundleService } from "./bundle.ts";
+import { bundleOf } from "./bundle.ts";
 
-/** What the names of our images begin with. */
-export const OUR_IMAGES = "aaacluster.io";
+const OUR_IMAGES = "aaacluster.io";
 
 const FOLDER = import.meta.dirname;
 
-/** Every image, and whether it holds one of our services (bundled first) or a product. */
+/** Every image, and whether it holds a product or one of our services, which is bundled first; the slowest first. */
 const KINDS = {
+  postgresql: "product",
+  rabbitmq: "product",
+  keepalived: "product",
+  haproxy: "product",
   operator: "service",
   "node-service": "service",
   "oss-service": "service",
-  rabbitmq: "product",
-  haproxy: "product",
-  keepalived: "product",
-  postgresql: "product",
 } as const;
 
 export type ImageName = keyof typeof KINDS;
@@ -33,24 +32,20 @@ export interface Recipe {
   writeContext(dir: string): Promise<void>;
 }
 
-/** @param basePin what stands for the base images; a change makes every image anew */
+/**
+ * Call it with the lock "images" held.
+ * @param basePin what stands for the base images; a change makes every image anew
+ */
 export async function recipeOf(name: ImageName, basePin: string): Promise<Recipe> {
   const folder = join(FOLDER, name);
-  const bundle = KINDS[name] === "service" ? await bundleService(name) : null;
-  const key = hashOf(basePin, await hashOfFiles(folder), JSON.stringify(bundle));
+  const bundle = KINDS[name] === "service" ? await bundleOf(name) : null;
+  const key = hashOf(basePin, await hashOfFiles(folder), bundle === null ? "" : await hashOfFiles(bundle));
   return {
     name,
     ref: `${OUR_IMAGES}/${name}:${key}`,
     writeContext: async (dir) => {
       await cp(folder, dir, { recursive: true });
-      if (bundle !== null) await writeBundle(bundle, join(dir, "app"));
+      if (bundle !== null) await cp(bundle, join(dir, "app"), { recursive: true });
     },
   };
-}
-
-async function writeBundle(bundle: Bundle, dir: string): Promise<void> {
-  for (const [path, content] of Object.entries(bundle)) {
-    await mkdir(join(dir, path, ".."), { recursive: true });
-    await writeFile(join(dir, path), content);
-  }
 }

@@ -25,15 +25,14 @@ interface ImageConfig {
 /** The root file system of one of our images, built and exported when that was not done before. */
 export async function imageRoot(name: ImageName): Promise<ImageRoot> {
   const engine = buildahEngine();
-  const [recipe] = await recipesOf(engine, [name]);
-  if (recipe === undefined) throw new Error(`no recipe for the image ${name}`);
-  const key = recipe.ref.slice(recipe.ref.indexOf(":") + 1);
-  const dir = await withLock("images", () =>
-    cached(`root-${name}`, key, async (partial) => {
+  const dir = await withLock("images", async () => {
+    const [recipe] = await recipesOf(engine, [name]);
+    if (recipe === undefined) throw new Error(`no recipe for the image ${name}`);
+    return cached(`root-${name}`, recipe.ref.slice(recipe.ref.indexOf(":") + 1), async (partial) => {
       await ensureBuilt(engine, [recipe]);
       await step(`files of the image ${name}`, () => engine.exportRoot(recipe.ref, partial));
-    }),
-  );
+    });
+  });
   const config = JSON.parse(await readFile(join(dir, "config.json"), "utf8")) as ImageConfig;
   return {
     root: join(dir, "root"),
