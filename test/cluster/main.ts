@@ -1,17 +1,16 @@
 import { runMain, UserError } from "../lib/errors.ts";
 import { say } from "../lib/steps.ts";
 import { chooseCluster } from "./choose.ts";
+import type { Cluster } from "./cluster.ts";
 
-const cluster = chooseCluster();
-
-const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
-  up: async () => {
+const COMMANDS: Readonly<Record<string, (cluster: Cluster) => Promise<void>>> = {
+  up: async (cluster) => {
     await cluster.preflight();
     await cluster.up();
   },
-  down: () => cluster.down(),
-  status: async () => say(await cluster.status()),
-  kubeconfig: async () => say(cluster.access.kubeconfig),
+  down: (cluster) => cluster.down(),
+  status: async (cluster) => say(await cluster.status()),
+  kubeconfig: async (cluster) => say(cluster.access.kubeconfig),
 };
 
 await runMain(async () => {
@@ -19,5 +18,5 @@ await runMain(async () => {
   if (command === undefined) {
     throw new UserError("no such command", `one of: ${Object.keys(COMMANDS).join(", ")}`);
   }
-  await command();
+  await command(chooseCluster());
 });
