@@ -97,7 +97,9 @@ export class AaaCluster {
         const { sequence } = await this.stream();
         const names = (await this.nodes()).map((pod) => pod.metadata.name);
         const partitions = await Promise.all(names.map((name) => this.partition(name)));
-        const behind = partitions.filter((partition) => !partition.synced || partition.sequence !== sequence);
+        const behind = partitions.filter(
+          ({ synced, sequence: applied, lag }) => !synced || applied !== sequence || lag > 0,
+        );
         if (partitions.length !== count || behind.length > 0) {
           throw new Error(`OSS is at ${sequence}, the nodes are at ${JSON.stringify(partitions)}`);
         }
