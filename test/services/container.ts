@@ -1,15 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildImages, chooseEngine } from "../../images/build.ts";
 import type { ImageName } from "../../images/recipes.ts";
 import { UserError } from "../lib/errors.ts";
 import { until } from "../lib/until.ts";
+import { USER } from "./folders.ts";
 import { imageRoot } from "./image-root.ts";
 
-const USER = 10001;
 const KEPT_LOG_CHARACTERS = 100_000;
 const SHOWN_LOG_CHARACTERS = 3000;
 const READY_TIMEOUT_MS = 60_000;
@@ -38,14 +37,6 @@ export interface Container extends AsyncDisposable {
   signal(name: NodeJS.Signals): Promise<void>;
   /** Ends it as the image asks to be ended, and after 30 seconds in any case. */
   stop(): Promise<void>;
-}
-
-/** A folder under the temporary folder that the images' user owns. */
-export async function ownedFolder(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aaa-service-"));
-  if (process.getuid?.() === 0) await chown(dir, USER, USER);
-  else await chmod(dir, 0o777);
-  return dir;
 }
 
 /** Starts an image; rejects with UserError on a machine that can run none. */
@@ -133,9 +124,4 @@ function containerOf(
     if (!isRunning()) throw new Error(`${name} ended at once:\n${log.slice(-SHOWN_LOG_CHARACTERS)}`);
   };
   return { log: () => log, exited, isRunning, until: untilReady, signal, stop, [Symbol.asyncDispose]: stop };
-}
-
-/** Removes a folder of `ownedFolder`. */
-export async function removeFolder(dir: string): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ownedFolder, removeFolder } from "./folders.ts";
 import { type Management, managementOf } from "./management.ts";
 import { postgresqlUrl, query } from "./postgresql.ts";
 import type { RabbitmqAddress } from "./rabbitmq.ts";
@@ -63,7 +63,7 @@ export async function freshDatabase(server: PostgresqlAddress = sharedPostgresql
 export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Promise<FreshVhost> {
   const name = `test_${randomBytes(6).toString("hex")}`;
   const management = managementOf(server);
-  const folder = await mkdtemp(join(tmpdir(), "aaa-credentials-"));
+  const folder = await ownedFolder();
   await management("PUT", `/vhosts/${name}`);
   for (const [exchange, type] of Object.entries(EXCHANGES)) {
     await management("PUT", `/exchanges/${name}/${exchange}`, { type, durable: true });
@@ -87,7 +87,7 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
     [Symbol.asyncDispose]: async () => {
       await management("DELETE", `/vhosts/${name}`);
       for (const { username } of [users.oss, users.node]) await management("DELETE", `/users/${username}`);
-      await rm(folder, { recursive: true, force: true });
+      await removeFolder(folder);
     },
   };
 }

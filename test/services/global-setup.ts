@@ -1,3 +1,4 @@
+import { removeAbandonedFolders } from "./folders.ts";
 import { type Postgresql, startPostgresql } from "./postgresql.ts";
 import { type Rabbitmq, startRabbitmq } from "./rabbitmq.ts";
 import { SHARED_POSTGRESQL, SHARED_RABBITMQ } from "./shared.ts";
@@ -9,6 +10,7 @@ declare global {
 
 /** Jest's global setup of the component tests: starts one RabbitMQ and one PostgreSQL for the whole run. */
 export default async function setUp(): Promise<void> {
+  await removeAbandonedFolders();
   const [rabbitmq, postgresql] = await Promise.all([startRabbitmq(), startPostgresql()]);
   globalThis.aaaTestServices = [rabbitmq, postgresql];
   const { host, port, managementPort, adminUser, adminPassword } = rabbitmq;

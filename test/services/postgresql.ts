@@ -1,5 +1,6 @@
 import { Client } from "pg";
-import { type Container, ownedFolder, removeFolder, startContainer } from "./container.ts";
+import { type Container, startContainer } from "./container.ts";
+import { ownedFolder, removeFolder } from "./folders.ts";
 import { freePorts } from "./ports.ts";
 
 const HOST = "127.0.0.1";

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Container, ownedFolder, removeFolder, startContainer } from "./container.ts";
+import { type Container, startContainer } from "./container.ts";
+import { ownedFolder, removeFolder } from "./folders.ts";
 import { type Management, managementOf } from "./management.ts";
 import { freePorts } from "./ports.ts";
 
