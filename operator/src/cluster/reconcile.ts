@@ -25,7 +25,7 @@ export interface Context {
 }
 
 /** How soon to look again: at what no event tells, as a queue deleted at the broker or a node that fell behind. */
-const READY_RESYNC_MS = 30_000;
+const READY_RESYNC_MS = 10_000;
 const UNREADY_RESYNC_MS = 5_000;
 
 /** Makes the world as the AaaCluster of this key says, and says in its status how far that is. */

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { type ChannelModel, connect } from "amqplib";
+import { pino } from "pino";
+import { type Rabbitmq, startRabbitmq } from "../../../../test/services/rabbitmq.ts";
+import { namesOf } from "../names.ts";
+import { aCluster } from "../testing/fixtures.ts";
+import { type BrokerReport, tendBroker } from "./index.ts";
+
+const names = namesOf("tv");
+const QUEUE = "aaa.partition.tv-aaa-1";
+const QUORUM = { durable: true, arguments: { "x-queue-type": "quorum", "x-single-active-consumer": true } };
+
+let rabbitmq: Rabbitmq;
+
+beforeAll(async () => {
+  rabbitmq = await startRabbitmq();
+}, 60_000);
+
+afterAll(() => rabbitmq.stop(), 30_000);
+
+/** Tends the broker of a cluster with `replicas` nodes, whose pods all exist. */
+function tend(replicas = 2, ossPassword = "oss-secret"): Promise<BrokerReport> {
+  const { host, managementPort, adminUser, adminPassword } = rabbitmq;
+  return tendBroker({
+    cluster: aCluster({ nodes: { replicas } }),
+    secrets: {
+      [names.brokerAdmin]: { username: adminUser, password: adminPassword },
+      [names.brokerOss]: { username: "oss", password: ossPassword },
+      [names.brokerNode]: { username: "node", password: "node-secret" },
+    },
+    address: `${host}:${managementPort}`,
+    nodePods: Array.from({ length: replicas }, (_, ordinal) => `tv-aaa-${ordinal}`),
+    log: pino({ enabled: false }),
+  });
+}
+
+const connectAs = (user: string, password: string): Promise<ChannelModel> =>
+  connect(`amqp://${user}:${password}@${rabbitmq.host}:${rabbitmq.port}/aaa`);
+
+async function declarePartition(): Promise<void> {
+  const connection = await connectAs("node", "node-secret");
+  const channel = await connection.createChannel();
+  await channel.assertQueue(QUEUE, QUORUM);
+  await channel.bindQueue(QUEUE, "oss_exchange", "");
+  await connection.close();
+}
+
+const nothingToDo = { reachable: true, members: 1, repaired: [] };
+
+test("a broker with nothing on it gets everything, and then needs nothing", async () => {
+  const first = await tend();
+  expect(first).toMatchObject({ reachable: true, members: 1 });
+  expect(first.reachable && first.repaired).toContain("exchange oss_exchange");
+  await declarePartition();
+  expect(await tend()).toEqual(nothingToDo);
+});
+
+test("the users may do what their role needs and nothing else", async () => {
+  const oss = await connectAs("oss", "oss-secret");
+  const channel = await oss.createConfirmChannel();
+  channel.publish("oss_exchange", "", Buffer.from("event"));
+  await channel.waitForConfirms();
+  channel.on("error", () => undefined);
+  oss.on("error", () => undefined);
+  await expect(channel.assertQueue("aaa.partition.mine", QUORUM)).rejects.toThrow(/ACCESS_REFUSED/);
+  await oss.close();
+});
+
+test.each([
+  ["exchange oss_exchange", "/exchanges/aaa/oss_exchange"],
+  ["user node", "/users/node"],
+  ["permissions of oss", "/permissions/aaa/oss"],
+  ["policy aaa-partitions", "/policies/aaa/aaa-partitions"],
+])("the %s that somebody deleted is back", async (what, path) => {
+  await rabbitmq.management("DELETE", path);
+  const report = await tend();
+  expect(report.reachable && report.repaired).toContain(what);
+  expect(await tend()).toEqual(nothingToDo);
+});
+
+test("a binding that somebody removed is back", async () => {
+  await rabbitmq.management("DELETE", `/bindings/aaa/e/oss_exchange/q/${QUEUE}/~`);
+  const report = await tend();
+  expect(report.reachable && report.repaired).toEqual([`binding of ${QUEUE} to oss_exchange`]);
+});
+
+test("a new password in the Secret becomes the user's password", async () => {
+  await tend(2, "another-secret");
+  const oss = await connectAs("oss", "another-secret");
+  await oss.close();
+  await tend();
+});
+
+test("the queue of a node that was scaled away is deleted", async () => {
+  const report = await tend(1);
+  expect(report.reachable && report.repaired).toEqual([`queue ${QUEUE} of a node that is gone`]);
+  const queues = (await rabbitmq.management("GET", "/queues/aaa")) as unknown[];
+  expect(queues).toEqual([]);
+});
+
+test("a broker that refuses the operator is reported, not thrown", async () => {
+  await rabbitmq.management("PUT", "/users/admin", { password: "changed", tags: "administrator" });
+  expect(await tend()).toMatchObject({ reachable: false, message: expect.stringContaining("401") });
+});
