@@ -24,7 +24,11 @@ export async function ensureNetwork(): Promise<void> {
 }
 
 async function ensureNodeNetwork(node: NodeLayout): Promise<void> {
-  if (!existsSync(namespaceFile(node))) await ip("netns", "add", node.namespace);
+  if (!existsSync(namespaceFile(node))) {
+    // A cable that is left leads into a namespace that has lost its name.
+    await removeLink(node.cable);
+    await ip("netns", "add", node.namespace);
+  }
   await ensureLink(node.cable, ["type", "veth", "peer", "name", "eth0", "netns", node.namespace]);
   await ip("link", "set", node.cable, "master", BRIDGE);
   const inside = (...args: readonly string[]): Promise<string> => ip("-netns", node.namespace, ...args);
@@ -38,8 +42,16 @@ async function ensureNodeNetwork(node: NodeLayout): Promise<void> {
 }
 
 async function ensureLink(name: string, kind: readonly string[]): Promise<void> {
-  if (!existsSync(join("/sys/class/net", name))) await ip("link", "add", name, ...kind);
+  if (!linkExists(name)) await ip("link", "add", name, ...kind);
   await ip("link", "set", name, "alias", CLUSTER, "up");
+}
+
+async function removeLink(name: string): Promise<void> {
+  if (linkExists(name)) await ip("link", "delete", name);
+}
+
+function linkExists(name: string): boolean {
+  return existsSync(join("/sys/class/net", name));
 }
 
 /** Lets the nodes through a firewall on this machine, if there is one. */
@@ -55,11 +67,11 @@ async function openFirewall(): Promise<void> {
 /** Removes all of it, also when only some of it was made. */
 export async function removeNetwork(): Promise<void> {
   for (const node of NODES) {
-    if (existsSync(join("/sys/class/net", node.cable))) await ip("link", "delete", node.cable);
+    await removeLink(node.cable);
     if (existsSync(namespaceFile(node))) await ip("netns", "delete", node.namespace);
   }
   await removeNamespaceFolder();
-  if (existsSync(join("/sys/class/net", BRIDGE))) await ip("link", "delete", BRIDGE);
+  await removeLink(BRIDGE);
   if (findCommand("iptables") === null) return;
   for (const chain of ["INPUT", "FORWARD"]) {
     if (await succeeds("iptables", ["-C", chain, ...FIREWALL_RULE]))
@@ -71,7 +83,7 @@ export async function removeNetwork(): Promise<void> {
 async function removeNamespaceFolder(): Promise<void> {
   const names = await readdir(NAMESPACES).catch(() => null);
   if (names === null || names.length > 0) return;
-  while (await succeeds("mountpoint", ["--quiet", NAMESPACES])) await run("umount", [NAMESPACES]);
+  await succeeds("umount", [NAMESPACES]);
   await rmdir(NAMESPACES);
 }
 

@@ -3,8 +3,7 @@ import { readdir, readFile, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheRoot } from "../../lib/cache.ts";
 import { UserError } from "../../lib/errors.ts";
-import { mountedControllers } from "./cgroups.ts";
-import { pidOf } from "./daemons.ts";
+import { mountedControllers, processesIn } from "./cgroups.ts";
 import {
   BRIDGE,
   CLUSTER,
@@ -17,7 +16,7 @@ import {
   stateDir,
 } from "./layout.ts";
 import { type Listener, listenersOf, overlaps, type Route, routesOf } from "./proc-net.ts";
-import { isStateForeign } from "./state.ts";
+import { stateOwner } from "./state.ts";
 
 const NEEDED_BYTES = 10e9;
 const NEEDED_CONTROLLERS = ["cpu", "memory", "pids"];
@@ -34,8 +33,8 @@ export interface Machine {
   readonly listeners: readonly Listener[];
   /** Bytes free where the state and the cache are or will be. */
   readonly freeBytes: Readonly<Record<string, number>>;
-  readonly isStateForeign: boolean;
-  /** Whether our control plane already runs, which then uses the ports and the disk. */
+  readonly state: "none" | "ours" | "foreign";
+  /** Whether a cluster of ours already runs, which then uses the ports and the disk. */
   readonly isRunning: boolean;
 }
 
@@ -48,11 +47,11 @@ const CHECKS: readonly ((machine: Machine) => Problem | null)[] = [
   needsLinux,
   needsRoot,
   needsControllers,
+  needsStateDir,
   needsDevices,
   needsRanges,
   needsPorts,
   needsDisk,
-  needsStateDir,
 ];
 
 /** Rejects with UserError when the cluster cannot run on this machine. Changes nothing. */
@@ -92,7 +91,9 @@ function needsControllers({ controllers }: Machine): Problem | null {
   };
 }
 
-function needsDevices({ devices }: Machine): Problem | null {
+function needsDevices({ devices, state }: Machine): Problem | null {
+  // An `up` that was interrupted may have left a device without its alias.
+  if (state === "ours") return null;
   const ours = [BRIDGE, ...NODES.map(({ cable }) => cable)];
   const taken = ours.find((name) => devices[name] !== undefined && devices[name] !== CLUSTER);
   if (taken === undefined) return null;
@@ -102,9 +103,9 @@ function needsDevices({ devices }: Machine): Problem | null {
   };
 }
 
-function needsRanges({ routes, devices }: Machine): Problem | null {
+function needsRanges({ routes }: Machine): Problem | null {
   for (const range of [NODE_RANGE, POD_RANGE, SERVICE_RANGE]) {
-    const taken = routes.find((route) => devices[route.device] !== CLUSTER && overlaps(route.range, range));
+    const taken = routes.find(({ device, range: other }) => device !== BRIDGE && overlaps(other, range));
     if (taken !== undefined) {
       return {
         message: `the cluster needs ${range}, and this machine already has ${taken.range} on ${taken.device}`,
@@ -137,8 +138,14 @@ function needsDisk({ freeBytes, isRunning }: Machine): Problem | null {
   };
 }
 
-function needsStateDir({ isStateForeign: isForeign }: Machine): Problem | null {
-  if (!isForeign) return null;
+function needsStateDir({ state, isRunning }: Machine): Problem | null {
+  if (isRunning && state !== "ours") {
+    return {
+      message: `a cluster runs on this machine, and its state is not in ${stateDir()}`,
+      remedy: "set AAA_STATE as it was when that cluster was started, or take it down first",
+    };
+  }
+  if (state !== "foreign") return null;
   return {
     message: `${stateDir()} is not empty and not ours`,
     remedy: "set AAA_STATE to a folder that does not exist yet",
@@ -156,8 +163,8 @@ async function lookAtMachine(): Promise<Machine> {
     routes: routesOf(await read("/proc/net/route")),
     listeners: [...listenersOf(await read("/proc/net/tcp")), ...listenersOf(await read("/proc/net/tcp6"))],
     freeBytes: Object.fromEntries(await Promise.all(places.map(async (path) => [path, await freeBytesAt(path)]))),
-    isStateForeign: await isStateForeign(),
-    isRunning: (await pidOf("control-plane/api-server")) !== null,
+    state: await stateOwner(),
+    isRunning: (await processesIn(CLUSTER)).length > 0,
   };
 }
 

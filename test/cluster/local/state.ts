@@ -11,10 +11,11 @@ export async function makeState(): Promise<void> {
   await writeFile(statePath(MARKER), "");
 }
 
-/** Whether the state folder exists with something in it that is not ours. */
-export async function isStateForeign(): Promise<boolean> {
+/** Whose the state folder is, if it exists with something in it. */
+export async function stateOwner(): Promise<"none" | "ours" | "foreign"> {
   const entries: string[] = await readdir(stateDir()).catch(() => []);
-  return entries.length > 0 && !entries.includes(MARKER);
+  if (entries.length === 0) return "none";
+  return entries.includes(MARKER) ? "ours" : "foreign";
 }
 
 export async function removeState(): Promise<void> {
