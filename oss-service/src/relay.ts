@@ -6,7 +6,7 @@ import {
   type SessionContext,
   Wake,
 } from "@aaa-cluster/service-kit";
-import type { ConfirmChannel } from "amqplib";
+import type { ConfirmChannel, Options } from "amqplib";
 import type pg from "pg";
 import { ConfirmWindow } from "./confirm-window.ts";
 import { Leader } from "./leader.ts";
@@ -16,6 +16,7 @@ import { type Epoch, type OutboxRow, pruneOutbox, readOutbox, recordPublished, s
 const WINDOW = 256;
 const TICK_MS = 1_000;
 const POSITION_EVERY_MS = 5_000;
+const POSITION_LIFETIME_MS = 60_000;
 const CONFIRM_TIMEOUT_MS = 30_000;
 
 export interface RelaySettings {
@@ -101,17 +102,19 @@ class Term {
   #publish({ sequence, body }: OutboxRow): void {
     const event = { ...body, epoch: this.#epoch.epoch.toString(), sequence: sequence.toString() };
     this.#window.sent(sequence, Date.now());
-    this.#send(event, event.eventId, () => {
+    this.#send(event, { messageId: event.eventId }, () => {
       this.#metrics.confirmSeconds.observe(this.#window.confirm(sequence, Date.now()) / 1000);
       this.#wake.ring();
     });
   }
 
   async #tellPosition(): Promise<void> {
-    this.#publishPosition(await pruneOutbox(this.#client, this.#epoch.epoch));
+    // Unlike the first position of an epoch it may be lost: the next one says the same. So it does not pile up in the
+    // queue of a node that is away.
+    this.#publishPosition(await pruneOutbox(this.#client, this.#epoch.epoch), { expiration: POSITION_LIFETIME_MS });
   }
 
-  #publishPosition(head: bigint): void {
+  #publishPosition(head: bigint, options: Options.Publish = {}): void {
     this.#positionAt = Date.now();
     const position: StreamPosition = {
       eventType: STREAM_POSITION,
@@ -120,12 +123,12 @@ class Term {
       sequence: this.#window.lastSent.toString(),
       head: head.toString(),
     };
-    this.#send(position, `${position.epoch}-${position.sequence}`, () => {});
+    this.#send(position, { ...options, messageId: `${position.epoch}-${position.sequence}` }, () => {});
   }
 
-  #send(message: object, messageId: string, onConfirm: () => void): void {
-    const options = { persistent: true, mandatory: true, contentType: "application/json", messageId };
-    this.#channel.publish(this.#exchange, "", encode(message), options, (error) => {
+  #send(message: object, options: Options.Publish, onConfirm: () => void): void {
+    const always = { persistent: true, mandatory: true, contentType: "application/json" };
+    this.#channel.publish(this.#exchange, "", encode(message), { ...always, ...options }, (error) => {
       if (error === null || error === undefined) onConfirm();
       else this.#broker.fail(new Error("the broker refused a broadcast", { cause: error }));
     });

@@ -10,6 +10,7 @@ import {
   readSecret,
   required,
   runForever,
+  SettingsError,
   untilDone,
 } from "@aaa-cluster/service-kit";
 import { createMetrics } from "./metrics.ts";
@@ -34,7 +35,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   };
   const instance = required(env, "INSTANCE", "a name for this replica, unique among them");
   const apiToken = await readSecret(required(env, "API_TOKEN_FILE", "a file with the provisioning API's token"));
-  if (apiToken === "") throw new Error("the provisioning API's token is empty");
+  if (apiToken === "") throw new SettingsError("the provisioning API's token is empty; write one into API_TOKEN_FILE");
 
   const metrics = createMetrics(() => readStream(pool));
   const app = createHttp({

@@ -51,7 +51,7 @@ test("a relay that is killed or falls asleep is replaced with no event lost, rep
     ["oss-killed", "SIGKILL"],
     ["oss-asleep", "SIGSTOP"],
   ] as const) {
-    const replica = startReplica(stack, instance);
+    const replica = startProcess("oss-service", stack.ossEnv(instance));
     await until(
       `${instance} relays`,
       async () => {
@@ -132,18 +132,28 @@ test("a node whose database is away keeps its messages and goes on when it is ba
   expect(await redeliveries(stack, "tv-aaa-0")).toBe(0);
 }, 60_000);
 
-test("a node that lost its data repairs itself", async () => {
-  const stack = await startStack();
-  await stack.startOss();
-  const database = await stack.database();
-  const node = await stack.startNode("tv-aaa-0", database);
-  await stack.call("POST", "/v1/bulk", population(20));
-  await stack.untilSynced(node);
-  await query(database, "drop schema public cascade; create schema public");
-  await stack.put("subscribers/s3", { status: "suspended" });
-  await stack.untilSynced(node);
-  expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
-}, 60_000);
+test.each([
+  ["lost its data", "drop schema public cascade; create schema public"],
+  [
+    "was restored to an older state",
+    "delete from entities where entity = 'Entitlement'; update watermark set sequence = 41",
+  ],
+])(
+  "a node whose database %s repairs itself",
+  async (_name, damage) => {
+    const stack = await startStack();
+    await stack.startOss();
+    const database = await stack.database();
+    const node = await stack.startNode("tv-aaa-0", database);
+    await stack.call("POST", "/v1/bulk", population(20));
+    await stack.untilSynced(node);
+    await query(database, damage);
+    await stack.put("subscribers/s3", { status: "suspended" });
+    await stack.untilSynced(node);
+    expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
+  },
+  60_000,
+);
 
 test("an OSS restored to an older state makes every node take a snapshot", async () => {
   const stack = await startStack();
@@ -184,11 +194,31 @@ test("a broker restart loses nothing that was accepted", async () => {
   expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
 }, 90_000);
 
-/** An OSS replica in a process of its own, which can be killed. */
-function startReplica(stack: Stack, instance: string): ChildProcess {
-  const main = new URL("../../oss-service/src/main.ts", import.meta.url).pathname;
-  const env = { ...process.env, NODE_OPTIONS: "", ...stack.ossEnv(instance) };
-  const child = spawn(process.execPath, [main], { env, stdio: "inherit" });
+test("a service that is told to stop ends by itself, and one with wrong settings says what to set", async () => {
+  const stack = await startStack();
+  const oss = startProcess("oss-service", stack.ossEnv("oss-0"));
+  const node = startProcess("node-service", stack.nodeEnv("tv-aaa-0", await stack.database()));
+  await until("the node has declared its queue", () => nodeQueue(stack, "tv-aaa-0"), DEADLINE);
+  for (const child of [oss, node]) {
+    child.kill("SIGTERM");
+    await expect(once(child, "exit")).resolves.toEqual([0, null]);
+  }
+  const misled = startProcess("node-service", { ...stack.nodeEnv("tv-aaa-1", ""), DATABASE_URL: "" }, "pipe");
+  const ended = once(misled, "exit");
+  const [said] = await once(misled.stderr ?? misled, "data");
+  expect(String(said)).toBe("error: set DATABASE_URL: this node's own database, postgresql://aaa@/aaa?host=<folder>\n");
+  await expect(ended).resolves.toEqual([1, null]);
+}, 30_000);
+
+/** A service in a process of its own, which can be killed. */
+function startProcess(
+  service: string,
+  settings: Record<string, string>,
+  stderr: "inherit" | "pipe" = "inherit",
+): ChildProcess {
+  const main = new URL(`../../${service}/src/main.ts`, import.meta.url).pathname;
+  const env = { ...process.env, NODE_OPTIONS: "", ...settings };
+  const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "inherit", stderr] });
   cleanup.defer(async () => {
     child.kill("SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");

@@ -82,15 +82,18 @@ export class Stack implements AsyncDisposable {
 
   /** A node on a database of its own, or on the given one. */
   async startNode(name: string, databaseUrl?: string): Promise<NodeService> {
-    const url = databaseUrl ?? this.#owned.use(await freshDatabase()).url;
-    const service = await startNodeService({
+    return this.#own(await startNodeService(this.nodeEnv(name, databaseUrl ?? (await this.database()))));
+  }
+
+  /** The settings of a node, as its pod would have them. */
+  nodeEnv(name: string, databaseUrl: string): Record<string, string> {
+    return {
       ...this.#commonEnv(),
       BROKER_CREDENTIALS_DIR: this.vhost.node.dir,
-      DATABASE_URL: url,
+      DATABASE_URL: databaseUrl,
       PARTITION: name,
       SIGNING_KEYS_FILE: join(this.#folder, "keys"),
-    });
-    return this.#own(service);
+    };
   }
 
   /** A database, by default on the server that the test run shares; dropped at the end. */
