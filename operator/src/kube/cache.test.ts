@@ -137,6 +137,16 @@ test("a silent connection is given up", async () => {
   await until("the event is in", () => valueIn("one"), DEADLINE);
 });
 
+test("a connection on which only bookmarks come is kept", async () => {
+  await start(undefined, 1_000);
+  const bookmark = { type: "BOOKMARK", object: { kind: "ConfigMap", metadata: { resourceVersion: "777" } } };
+  const ticking = setInterval(() => server.sendRaw(`${JSON.stringify(bookmark)}\n`), 50);
+  const startedAt = Date.now();
+  await until("longer than the allowed silence", () => Date.now() - startedAt > 1_500, DEADLINE);
+  clearInterval(ticking);
+  expect(watches()).toBe(1);
+});
+
 test("half an event is not believed", async () => {
   await start();
   server.sendRaw('{"type":"ADDED","object":{"metadata":{"name":"half');

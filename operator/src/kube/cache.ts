@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
 import { errorOf, Gone } from "./errors.ts";
-import { type KubeObject, keyOf, pathOf, type Resource } from "./objects.ts";
+import { apiVersionOf, type KubeObject, keyOf, pathOf, type Resource } from "./objects.ts";
 
 export interface CacheOptions {
   readonly client: KubeClient;
@@ -53,7 +53,6 @@ export class Cache {
   #resourceVersion: string | undefined;
   #synced = false;
   #failures = 0;
-  #lastHeardAt = 0;
 
   constructor(options: CacheOptions) {
     this.#options = options;
@@ -65,11 +64,6 @@ export class Cache {
   /** Whether the first list is in. */
   get hasSynced(): boolean {
     return this.#synced;
-  }
-
-  /** When the server was last heard of, in milliseconds since 1970; 0 before the first answer. */
-  get lastHeardAt(): number {
-    return this.#lastHeardAt;
   }
 
   get resource(): Resource {
@@ -135,7 +129,6 @@ export class Cache {
     } while (token !== undefined && token !== "");
     this.#replace(found);
     this.#resourceVersion = page.metadata.resourceVersion;
-    this.#lastHeardAt = Date.now();
     this.#synced = true;
     this.#markSynced();
     this.#options.onRelist?.();
@@ -143,8 +136,7 @@ export class Cache {
 
   /** Items of a list carry neither kind nor apiVersion. */
   #withKind(item: Omit<KubeObject, "apiVersion" | "kind">): KubeObject {
-    const { group, version, kind } = this.#options.resource;
-    return { apiVersion: group === "" ? version : `${group}/${version}`, kind, ...item };
+    return { apiVersion: apiVersionOf(this.resource), kind: this.resource.kind, ...item };
   }
 
   #replace(found: ReadonlyMap<string, KubeObject>): void {
@@ -165,10 +157,7 @@ export class Cache {
       labelSelector,
     };
     const lines = client.lines(pathOf(resource, { namespace }), { query, signal, silenceMs: silenceMs ?? SILENCE_MS });
-    for await (const line of lines) {
-      this.#take(JSON.parse(line) as WatchEvent);
-      this.#lastHeardAt = Date.now();
-    }
+    for await (const line of lines) this.#take(JSON.parse(line) as WatchEvent);
   }
 
   #take({ type, object }: WatchEvent): void {

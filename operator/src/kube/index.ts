@@ -15,7 +15,6 @@ export {
   type OwnerReference,
   pathOf,
   type Resource,
-  splitKey,
 } from "./objects.ts";
 export { parseQuantity } from "./quantity.ts";
 export { WorkQueue } from "./queue.ts";

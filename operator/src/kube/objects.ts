@@ -59,12 +59,6 @@ export function keyOf({ metadata: { namespace, name } }: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** The two halves of a key made by `keyOf` for a namespaced object. */
-export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
-  const [namespace = "", name = ""] = key.split("/");
-  return { namespace, name };
-}
-
 /** The owner that controls an object, if it has one. */
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
