@@ -44,8 +44,11 @@ export const storage = (size: string) =>
     {
       size: Type.String({
         description: "Size of each volume, for example 10Gi.",
-        pattern: QUANTITY_PATTERN,
+        maxLength: 20,
         default: size,
+        "x-kubernetes-validations": [
+          { rule: `self.matches(r'${QUANTITY_PATTERN}')`, message: "write a number with a unit, for example 10Gi" },
+        ],
       }),
       storageClassName: Type.Optional(
         Type.String({

@@ -23,7 +23,7 @@ defaults http
   option dontlognull
   option redispatch 1
   retries 2
-  retry-on conn-failure empty-response
+  retry-on conn-failure
   timeout connect 2s
   timeout client 60s
   timeout server 60s
