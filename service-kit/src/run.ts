@@ -7,11 +7,13 @@ export interface RunningService {
 
 /** Runs a service as this process: starts it, and stops it on SIGTERM or SIGINT. */
 export async function runService(start: () => Promise<RunningService>): Promise<void> {
+  // Before the start, so that a signal that comes meanwhile ends the service in the same way.
+  const toldToStop = new Promise<void>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve());
+  });
   try {
     const service = await start();
-    await new Promise<void>((resolve) => {
-      for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve());
-    });
+    await toldToStop;
     await service.stop();
   } catch (error) {
     const text = error instanceof SettingsError ? `error: ${error.message}` : `error: ${String(error)}`;

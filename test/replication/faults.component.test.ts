@@ -198,6 +198,8 @@ test("a service that is told to stop ends by itself, and one with wrong settings
   const stack = await startStack();
   const oss = startProcess("oss-service", stack.ossEnv("oss-0"));
   const node = startProcess("node-service", stack.nodeEnv("tv-aaa-0", await stack.database()));
+  const relays = (): Promise<unknown[]> => query(stack.ossDatabase.url, "select from relay where instance = 'oss-0'");
+  await until("OSS relays", async () => (await relays()).length === 1, DEADLINE);
   await until("the node has declared its queue", () => nodeQueue(stack, "tv-aaa-0"), DEADLINE);
   for (const child of [oss, node]) {
     child.kill("SIGTERM");
