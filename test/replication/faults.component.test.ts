@@ -43,7 +43,7 @@ test("a relay that is killed or falls asleep is replaced with no event lost, rep
   await until("the writer relays", async () => (await stack.stream()).relay === "oss-writer", DEADLINE);
   const database = await stack.database();
   const node = await stack.startNode("tv-aaa-0", database);
-  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.bulk(population(20));
   await stack.untilSynced(node);
 
   const writing = writeSteadily(stack);
@@ -82,7 +82,7 @@ test("a node that misses events notices without any new one, and gets them by a 
   await stack.startOss();
   const database = await stack.database();
   const node = await stack.startNode("tv-aaa-0", database);
-  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.bulk(population(20));
   await stack.untilSynced(node);
   await node.stop();
   await stack.put("subscribers/s3", { status: "suspended" });
@@ -102,7 +102,7 @@ test("a queue that is deleted under a running node is made again and what it hel
   const node = await stack.startNode("tv-aaa-0", database);
   await stack.untilSynced(node);
   await stack.vhost.management("DELETE", `/queues/${stack.vhost.name}/aaa.partition.tv-aaa-0`);
-  await stack.call("POST", "/v1/bulk", population(5));
+  await stack.bulk(population(5));
   await stack.untilSynced(node);
   expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
   expect(await metricOf(node, 'aaa_node_resyncs_total{reason="queue-lost"}')).toBe(1);
@@ -114,12 +114,12 @@ test("a node whose database is away keeps its messages and goes on when it is ba
   await stack.startOss();
   const database = await stack.database(postgresql);
   const node = await stack.startNode("tv-aaa-0", database);
-  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.bulk(population(20));
   await stack.untilSynced(node);
 
   await postgresql.down("kill");
   expect((await fetch(new URL("/readyz", node.url))).status).toBe(503);
-  await stack.call("POST", "/v1/bulk", population(20, "later"));
+  await stack.bulk(population(20, "later"));
   await until(
     "the node holds the messages",
     async () => (await nodeQueue(stack, "tv-aaa-0")).unacknowledged >= 60,
@@ -145,7 +145,7 @@ test.each([
     await stack.startOss();
     const database = await stack.database();
     const node = await stack.startNode("tv-aaa-0", database);
-    await stack.call("POST", "/v1/bulk", population(20));
+    await stack.bulk(population(20));
     await stack.untilSynced(node);
     await query(database, damage);
     await stack.put("subscribers/s3", { status: "suspended" });
@@ -160,7 +160,7 @@ test("an OSS restored to an older state makes every node take a snapshot", async
   const oss = await stack.startOss();
   const database = await stack.database();
   const node = await stack.startNode("tv-aaa-0", database);
-  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.bulk(population(20));
   await stack.untilSynced(node);
   await oss.stop();
   // What a dump that was taken before the last changes looks like on another server.
@@ -170,7 +170,7 @@ test("an OSS restored to an older state makes every node take a snapshot", async
      update stream set sequence = 41; update relay set published = 41, lineage = 'another server'`,
   );
   await stack.startOss();
-  await stack.call("POST", "/v1/bulk", population(40));
+  await stack.bulk(population(40));
   await stack.untilSynced(node);
   expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));
 }, 60_000);
@@ -181,7 +181,7 @@ test("a broker restart loses nothing that was accepted", async () => {
   await stack.startOss();
   const database = await stack.database();
   const node = await stack.startNode("tv-aaa-0", database);
-  await stack.call("POST", "/v1/bulk", population(20));
+  await stack.bulk(population(20));
   await stack.untilSynced(node);
   // RabbitMQ registers a new queue on disk only after a while; killed before, it keeps the queue but never serves it
   // again (rabbitmq-server#15725). There is nothing to await.

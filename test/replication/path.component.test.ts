@@ -15,8 +15,7 @@ beforeAll(async () => {
   await stack.startOss();
   nodes = [await stack.startNode("tv-aaa-0"), await stack.startNode("tv-aaa-1")];
   gateway = await startGateway(nodes.map(({ url }) => url));
-  const { status } = await stack.call("POST", "/v1/bulk", population(50));
-  expect(status).toBe(200);
+  await stack.bulk(population(50));
   await stack.untilSynced(...nodes);
 }, 60_000);
 

@@ -70,9 +70,11 @@ export class Stack implements AsyncDisposable {
   }
 
   async startOss(instance = "oss-0"): Promise<OssService> {
-    const service = await startOssService(this.ossEnv(instance));
+    const service = this.#own(await startOssService(this.ossEnv(instance)));
     this.useOss(service.url);
-    return this.#own(service);
+    const ready = async (): Promise<boolean> => (await fetch(new URL("/readyz", service.url))).ok;
+    await until(`${instance} is ready`, ready, { deadlineMs: 30_000, intervalMs: 50 });
+    return service;
   }
 
   /** Sends what follows to this OSS replica. */
@@ -117,12 +119,16 @@ export class Stack implements AsyncDisposable {
 
   /** Puts an entity and expects that to be accepted. */
   async put(path: string, payload: object): Promise<void> {
-    const { status, body } = await this.call("PUT", `/v1/${path}`, payload);
-    if (status >= 300) throw new Error(`PUT ${path}: ${status} ${JSON.stringify(body)}`);
+    await this.#succeed("PUT", `/v1/${path}`, payload);
+  }
+
+  /** Sends lines of a bulk request and expects them to be accepted. */
+  async bulk(lines: string): Promise<void> {
+    await this.#succeed("POST", "/v1/bulk", lines);
   }
 
   async stream(): Promise<StreamState> {
-    return (await this.call("GET", "/v1/stream")).body as unknown as StreamState;
+    return (await this.#succeed("GET", "/v1/stream")) as unknown as StreamState;
   }
 
   /** Waits until the nodes have everything that OSS has accepted so far. */
@@ -141,6 +147,12 @@ export class Stack implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
+  }
+
+  async #succeed(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    const answer = await this.call(method, path, body);
+    if (answer.status < 300) return answer.body;
+    throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 
   #own<T extends { stop(): Promise<void> }>(service: T): T {
