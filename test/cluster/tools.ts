@@ -9,7 +9,7 @@ const TOOLS = join(import.meta.dirname, "tools");
 const KUBERNETES = /^\s*k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\S+)/m;
 
 /** The folders of `tools/`: each is a Go module whose go.mod pins programs and everything they are made of. */
-export const TOOL_NAMES = ["kubernetes", "etcd", "helm", "coredns", "local-path", "node"] as const;
+export const TOOL_NAMES = ["kubernetes", "etcd", "local-path", "node"] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** The folder with the programs of a tool, built from its pinned sources the first time. */

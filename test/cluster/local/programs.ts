@@ -8,7 +8,7 @@ import { statePath } from "./layout.ts";
 
 /** Debian's folder of the CNI plugins, then the one everybody else uses. */
 const CNI_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"] as const;
-const ON_THE_MACHINE: readonly ToolName[] = ["kubernetes", "etcd", "helm"];
+const ON_THE_MACHINE: readonly ToolName[] = ["kubernetes", "etcd"];
 
 /** Installs what comes from the distribution. */
 export async function ensurePackages(): Promise<void> {
@@ -31,14 +31,14 @@ export function cniFolder(): string {
 
 /** Builds everything that comes as source, and from some of it the image of the cluster's own pods. */
 export async function buildPrograms(): Promise<BaseImage> {
-  for (const tool of ON_THE_MACHINE) await builtTool(tool);
+  const kubernetes = await builtTool("kubernetes");
+  await builtTool("etcd");
   const node = await builtTool("node");
-  const coredns = await builtTool("coredns");
   const localPath = await builtTool("local-path");
   return baseImage([
     join(node, "pause"),
     join(node, "local-volume"),
-    join(coredns, "coredns"),
+    join(kubernetes, "coredns"),
     join(localPath, "local-path-provisioner"),
   ]);
 }
