@@ -33,8 +33,9 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
   });
 
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const problem = error instanceof Problem ? error : problemOf(error);
-    if (problem.status >= 500) request.log.error({ err: error, url: request.url }, "request failed");
+    const isExpected = error instanceof Problem;
+    const problem = isExpected ? error : problemOf(error);
+    if (!isExpected && problem.status >= 500) request.log.error({ err: error, url: request.url }, "request failed");
     return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
   });
 

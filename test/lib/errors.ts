@@ -1,3 +1,5 @@
+import { endRunning } from "./run.ts";
+
 /** A failure the user can act on. `message` says what is wrong, `remedy` what to do about it; no stack trace is shown. */
 export class UserError extends Error {
   readonly remedy: string;
@@ -9,7 +11,7 @@ export class UserError extends Error {
   }
 }
 
-/** Runs a command line program's main function: a UserError ends it with one message and exit code 1. */
+/** Runs a command line program's main function. A failure ends it, and what it still runs, with exit code 1. */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
@@ -20,5 +22,6 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
         : `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     process.stderr.write(`${text}\n`);
     process.exitCode = 1;
+    endRunning();
   }
 }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -23,6 +23,13 @@ export class CommandError extends Error {
   }
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends every command that runs, so that a program that has failed does not work on for minutes. */
+export function endRunning(): void {
+  for (const child of running) child.kill();
+}
+
 /** Runs a command to its end and returns its standard output. Rejects with CommandError when it fails. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -32,12 +39,14 @@ export function run(command: string, args: readonly string[], options: RunOption
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: "SIGKILL" as const }),
     });
+    running.add(child);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => stderr.push(chunk));
     child.on("error", reject);
     child.on("close", (code) => {
+      running.delete(child);
       const out = Buffer.concat(stdout).toString();
       if (code === 0) resolve(out);
       else reject(new CommandError([command, ...args].join(" "), code, out, Buffer.concat(stderr).toString()));
