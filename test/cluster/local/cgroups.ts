@@ -23,7 +23,7 @@ export function controllersOf(mounts: string): string[] {
 
 /** The controllers that a control group of ours would have, of cgroup v1 and v2. */
 export async function mountedControllers(): Promise<string[]> {
-  const mounts = await readFile("/proc/self/mounts", "utf8").catch(() => "");
+  const mounts = await usableMounts().catch(() => "");
   const unified = await readFile(join(V2_ROOT, "cgroup.controllers"), "utf8").catch(() => "");
   return [...controllersOf(mounts), ...unified.trim().split(" ")];
 }
@@ -37,7 +37,15 @@ function cgroupMounts(mounts: string): { type: string; path: string; options: st
 }
 
 async function hierarchies(): Promise<string[]> {
-  return hierarchiesOf(await readFile("/proc/self/mounts", "utf8"));
+  return hierarchiesOf(await usableMounts());
+}
+
+/** The lines of /proc/self/mounts without control groups that cannot be seen, because something is mounted over them. */
+async function usableMounts(): Promise<string> {
+  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
+  const isUsable = (line: string): boolean =>
+    cgroupMounts(line).every(({ path }) => existsSync(join(path, "cgroup.procs")));
+  return lines.filter(isUsable).join("\n");
 }
 
 /** Makes a control group (such as `aaa-cluster/n1`) in every hierarchy, with its parents. */
