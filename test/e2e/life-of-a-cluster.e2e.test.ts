@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Partition } from "../lib/aaa-cluster.ts";
-import { AaaCluster, sampleSubscribers } from "../lib/aaa-cluster.ts";
+import { AaaCluster, conditionOf, sampleSubscribers } from "../lib/aaa-cluster.ts";
 import { Kubectl } from "../lib/kubectl.ts";
 import { startPlatform } from "../lib/platform.ts";
 import { until } from "../lib/until.ts";
@@ -159,6 +159,27 @@ describe("the life of an AaaCluster", () => {
       await tv.ready(MINUTE_MS);
     },
     5 * MINUTE_MS,
+  );
+
+  test(
+    "a cluster without AAA nodes says that no box is answered, and recovers",
+    async () => {
+      await tv.kubectl.run(["scale", `aaacluster/${tv.name}`, "--replicas=0"]);
+      await until(
+        "the status says that there are no AAA nodes",
+        async () => conditionOf(await tv.get(), "NodesReady")?.reason === "NoReplicas",
+        { deadlineMs: MINUTE_MS, intervalMs: 1000 },
+      );
+      expect(conditionOf(await tv.get(), "Ready")).toMatchObject({ status: "False" });
+      await until("no AAA node is in the status", async () => (await tv.get()).status.partitions === undefined, {
+        deadlineMs: MINUTE_MS,
+        intervalMs: 1000,
+      });
+      await tv.kubectl.run(["scale", `aaacluster/${tv.name}`, "--replicas=2"]);
+      await tv.ready(2 * MINUTE_MS);
+      await tv.converged(2, MINUTE_MS);
+    },
+    6 * MINUTE_MS,
   );
 
   test(

@@ -22,6 +22,9 @@ const Partition = Type.Object({
   synced: Type.Boolean({ description: "Whether it has all data." }),
 });
 
+// Server-side apply drops a list that becomes empty, and a spec that cannot be built leaves nothing to observe: so only
+// what every status has is required.
+
 /** What the operator saw. */
 export const Status = Type.Object(
   {
@@ -34,38 +37,46 @@ export const Status = Type.Object(
       "x-kubernetes-list-type": "map",
       "x-kubernetes-list-map-keys": ["type"],
     }),
-    endpoints: Type.Object(
-      {
-        broker: optionalText("Where AMQP clients connect."),
-        oss: optionalText("Where provisioning is sent."),
-        aaa: optionalText("Where set-top boxes ask."),
-      },
-      { description: "Addresses of the gateways, as host:port." },
+    endpoints: Type.Optional(
+      Type.Object(
+        {
+          broker: optionalText("Where AMQP clients connect."),
+          oss: optionalText("Where provisioning is sent."),
+          aaa: optionalText("Where set-top boxes ask."),
+        },
+        { description: "Addresses of the gateways, as host:port." },
+      ),
     ),
-    broker: Type.Object(
-      {
-        replicas: count("Broker pods wanted."),
-        readyReplicas: count("Broker pods ready."),
-        ready: text("Both, as 2/3."),
-      },
-      { description: "The RabbitMQ pods." },
+    broker: Type.Optional(
+      Type.Object(
+        {
+          replicas: count("Broker pods wanted."),
+          readyReplicas: count("Broker pods ready."),
+          ready: text("Both, as 2/3."),
+        },
+        { description: "The RabbitMQ pods." },
+      ),
     ),
-    nodes: Type.Object(
-      {
-        replicas: count("AAA pods that exist."),
-        readyReplicas: count("AAA pods ready."),
-        ready: text("Ready and wanted, as 2/3."),
-        selector: text("Label selector of the AAA pods, for autoscalers."),
-      },
-      { description: "The AAA pods." },
+    nodes: Type.Optional(
+      Type.Object(
+        {
+          replicas: count("AAA pods that exist."),
+          readyReplicas: count("AAA pods ready."),
+          ready: text("Ready and wanted, as 2/3."),
+          selector: text("Label selector of the AAA pods, for autoscalers."),
+        },
+        { description: "The AAA pods." },
+      ),
     ),
-    partitions: Type.Unsafe<readonly Type.Static<typeof Partition>[]>({
-      type: "array",
-      description: "How far each AAA node is.",
-      items: Partition,
-      "x-kubernetes-list-type": "map",
-      "x-kubernetes-list-map-keys": ["name"],
-    }),
+    partitions: Type.Optional(
+      Type.Unsafe<readonly Type.Static<typeof Partition>[]>({
+        type: "array",
+        description: "How far each AAA node is.",
+        items: Partition,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+      }),
+    ),
   },
   { description: "What the operator saw." },
 );

@@ -14,7 +14,7 @@ interface StatusInput {
 }
 
 /** The whole status, from nothing but what was observed. */
-export function statusOf({ object, verdicts, observed, operatorVersion, now }: StatusInput): Partial<AaaClusterStatus> {
+export function statusOf({ object, verdicts, observed, operatorVersion, now }: StatusInput): AaaClusterStatus {
   const observedGeneration = object.metadata.generation ?? 0;
   const conditions = conditionsOf(verdicts, object.status?.conditions ?? [], observedGeneration, now);
   if (observed === undefined) return { ...object.status, observedGeneration, operatorVersion, conditions };
@@ -31,6 +31,6 @@ export function statusOf({ object, verdicts, observed, operatorVersion, now }: S
       ready: `${nodes.ready}/${nodes.wanted}`,
       selector: selectorText(object.metadata.name, "aaa"),
     },
-    partitions,
+    ...(partitions.length === 0 ? {} : { partitions }),
   };
 }
