@@ -114,6 +114,16 @@ describe("the life of an AaaCluster", () => {
   );
 
   test(
+    "taking brokers away, which would cost their queues the majority, is refused",
+    async () => {
+      const patch = JSON.stringify({ spec: { broker: { replicas: 1 } } });
+      const refusal = tv.kubectl.run(["patch", "aaacluster", tv.name, "--type=merge", `--patch=${patch}`]);
+      await expect(refusal).rejects.toThrow("brokers cannot be taken away");
+    },
+    MINUTE_MS,
+  );
+
+  test(
     "a deleted AAA pod comes back with its volume, its data and its queue",
     async () => {
       const before = await tv.kubectl.get("pod", "tv-aaa-0");

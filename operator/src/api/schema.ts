@@ -18,6 +18,10 @@ const Broker = Type.Object(
           rule: "self <= 2 || self % 2 == 1",
           message: "an even number of brokers tolerates no more failures than one fewer: write 3, 5, 7 or 9",
         },
+        {
+          rule: "self >= oldSelf",
+          message: "brokers cannot be taken away, their queues would lose the majority: write the old number or more",
+        },
       ],
     }),
     image: Type.Optional(Image),
