@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cached, hashOf } from "../test/lib/cache.ts";
+import { dockerAnswers } from "../test/lib/docker.ts";
 import { runMain, UserError } from "../test/lib/errors.ts";
 import { withLock } from "../test/lib/lock.ts";
-import { run, succeeds } from "../test/lib/run.ts";
+import { run } from "../test/lib/run.ts";
 import { say, step } from "../test/lib/steps.ts";
 import { buildahEngine } from "./buildah.ts";
 import { dockerEngine } from "./docker.ts";
@@ -36,7 +37,7 @@ export interface BuildOptions {
 
 /** Builds the images whose sources changed since the last time, and the archive of all of them. */
 export async function buildImages({ engine: wanted, only = IMAGE_NAMES }: BuildOptions = {}): Promise<BuiltImages> {
-  const engine = engineOf(wanted ?? (await chooseEngine()));
+  const engine = engineOf(wanted ?? chooseEngine());
   const dir = await withLock("images", async () => {
     const recipes = await recipesOf(engine, only);
     const refs = recipes.map(({ ref }) => ref);
@@ -89,8 +90,8 @@ async function built(engine: Engine, recipe: Recipe): Promise<Image> {
 }
 
 /** Docker where its engine answers, else buildah. */
-export async function chooseEngine(): Promise<EngineName> {
-  return (await succeeds("docker", ["info"], { timeoutMs: 5000 })) ? "docker" : "buildah";
+export function chooseEngine(): EngineName {
+  return dockerAnswers() ? "docker" : "buildah";
 }
 
 const engineOf = (name: EngineName): Engine => (name === "docker" ? dockerEngine() : buildahEngine());
@@ -98,7 +99,7 @@ const engineOf = (name: EngineName): Engine => (name === "docker" ? dockerEngine
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: "string" }, engine: { type: "string" } } });
   const only = values.only?.split(",") ?? IMAGE_NAMES;
-  const engine = values.engine ?? (await chooseEngine());
+  const engine = values.engine ?? chooseEngine();
   if (!only.every(isImageName)) throw new UserError("--only names no image of ours", `use: ${IMAGE_NAMES.join(",")}`);
   if (engine !== "docker" && engine !== "buildah") {
     throw new UserError(`--engine ${engine} is unknown`, "use docker or buildah");

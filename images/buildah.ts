@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cached, cacheRoot, hashOf, hashOfFiles } from "../test/lib/cache.ts";
 import { UserError } from "../test/lib/errors.ts";
 import { ensureInstalled } from "../test/lib/packages.ts";
-import { CommandError, run } from "../test/lib/run.ts";
+import { run } from "../test/lib/run.ts";
 import { step } from "../test/lib/steps.ts";
 import { type Engine, outdated } from "./engine.ts";
 import { writeArchive } from "./oci.ts";
@@ -82,7 +82,7 @@ async function buildah(script: string, ...args: readonly string[]): Promise<stri
   try {
     return await run("unshare", ["--mount", "sh", "-c", command, "sh", ...args]);
   } catch (error) {
-    throw error instanceof CommandError ? registryError(error) : error;
+    throw registryError(error);
   } finally {
     await rm(runRoot, { recursive: true, force: true });
   }
@@ -142,6 +142,6 @@ async function debianRoot(tar: string): Promise<void> {
   try {
     await run("unshare", ["--mount", "mmdebstrap", ...MMDEBSTRAP, "trixie", tar]);
   } catch (error) {
-    throw error instanceof CommandError ? registryError(error) : error;
+    throw registryError(error);
   }
 }

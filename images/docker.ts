@@ -1,4 +1,4 @@
-import { CommandError, run } from "../test/lib/run.ts";
+import { run } from "../test/lib/run.ts";
 import { type Engine, outdated } from "./engine.ts";
 import { registryError } from "./registry.ts";
 
@@ -13,7 +13,7 @@ export function dockerEngine(): Engine {
       try {
         await run("docker", ["build", "--quiet", "--tag", ref, context]);
       } catch (error) {
-        throw error instanceof CommandError ? registryError(error) : error;
+        throw registryError(error);
       }
     },
     prune: async (keep) => {

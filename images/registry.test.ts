@@ -9,7 +9,7 @@ test.each([
   ["W: Failed to fetch http://mirror/x  Temporary failure resolving 'mirror'", "the Debian mirror does not answer"],
   ["ERROR: failed to resolve source metadata for docker.io/library/debian: timeout", "Docker Hub does not answer"],
 ])("a build that failed with %j names the registry and what to do", (stderr, message) => {
-  const error = registryError(failure(`Step 1\n${stderr}\n`));
+  const error = registryError(failure(`Step 1\n${stderr}\n`)) as UserError;
   expect(error).toBeInstanceOf(UserError);
   expect(error.message).toBe(`${message}: ${stderr}`);
 });

@@ -1,5 +1,5 @@
 import { UserError } from "../test/lib/errors.ts";
-import type { CommandError } from "../test/lib/run.ts";
+import { CommandError } from "../test/lib/run.ts";
 
 const SYMPTOMS: readonly { readonly pattern: RegExp; readonly registry: string; readonly remedy: string }[] = [
   {
@@ -16,8 +16,9 @@ const SYMPTOMS: readonly { readonly pattern: RegExp; readonly registry: string; 
   },
 ];
 
-/** The UserError a failed build stands for when a registry did not answer; else the error itself. */
-export function registryError(error: CommandError): Error {
+/** The UserError that a failed build stands for when a registry did not answer; else what was thrown itself. */
+export function registryError(error: unknown): unknown {
+  if (!(error instanceof CommandError)) return error;
   for (const { pattern, registry, remedy } of SYMPTOMS) {
     const said = pattern.exec(error.stderr)?.[0].trim();
     if (said !== undefined) return new UserError(`${registry} does not answer: ${said}`, remedy, { cause: error });

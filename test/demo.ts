@@ -1,6 +1,6 @@
-import type { Box } from "./box/box.ts";
+import { Box } from "./box/box.ts";
 import type { AaaCluster, Partition } from "./lib/aaa-cluster.ts";
-import { sampleSubscribers } from "./lib/aaa-cluster.ts";
+import { boxIdentity, sampleSubscribers } from "./lib/aaa-cluster.ts";
 import type { KubernetesObject } from "./lib/kubectl.ts";
 import { say, step } from "./lib/steps.ts";
 
@@ -28,11 +28,12 @@ export async function demonstrate(tv: AaaCluster, nodes: number): Promise<void> 
 }
 
 async function useBoxes(tv: AaaCluster): Promise<Answers> {
+  const gatewayUrl = await tv.gatewayUrl("aaa");
   const seen = new Set<string>();
   let first = "";
   let [admitted, permitted, denied] = [0, 0, 0];
   for (let index = 1; index <= BOXES; index += 1) {
-    const box: Box = await tv.box(index);
+    const box = new Box({ gatewayUrl, ...boxIdentity(index) });
     const admission = await box.authenticate();
     admitted += 1;
     for (const service of ["channel:news", "channel:opera"]) {

@@ -1,7 +1,8 @@
+import { dockerAnswers } from "../lib/docker.ts";
 import { UserError } from "../lib/errors.ts";
 import { findCommand } from "../lib/packages.ts";
 import type { Cluster } from "./cluster.ts";
-import { dockerAnswers, kindCluster } from "./kind.ts";
+import { kindCluster } from "./kind.ts";
 import { localCluster } from "./local/local-cluster.ts";
 
 const KINDS: Readonly<Record<Cluster["kind"], () => Cluster>> = { kind: kindCluster, local: localCluster };

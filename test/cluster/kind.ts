@@ -1,7 +1,7 @@
-import { spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheRoot } from "../lib/cache.ts";
+import { dockerAnswers } from "../lib/docker.ts";
 import { UserError } from "../lib/errors.ts";
 import { type Access, Kubectl } from "../lib/kubectl.ts";
 import { withLock } from "../lib/lock.ts";
@@ -16,11 +16,6 @@ const CONFIG = {
   apiVersion: "kind.x-k8s.io/v1alpha4",
   nodes: ["control-plane", "worker", "worker", "worker"].map((role) => ({ role })),
 };
-
-/** Whether a Docker engine answers on this machine. */
-export function dockerAnswers(): boolean {
-  return spawnSync("docker", ["info"], { stdio: "ignore", timeout: 5_000 }).status === 0;
-}
 
 /** A three-node Kubernetes in Docker containers, made by kind. */
 export function kindCluster(): Cluster {

@@ -42,7 +42,7 @@ export interface Container extends AsyncDisposable {
 /** Starts an image; rejects with UserError on a machine that can run none. */
 export async function startContainer(options: ContainerOptions): Promise<Container> {
   if (process.platform === "linux" && process.getuid?.() === 0) return startWithNamespaces(options);
-  if ((await chooseEngine()) === "docker") return startWithDocker(options);
+  if (chooseEngine() === "docker") return startWithDocker(options);
   throw new UserError(
     "real RabbitMQ and PostgreSQL need root on Linux, or a Docker engine; here is neither",
     "run as root, or start Docker (`docker info` must work)",

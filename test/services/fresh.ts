@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { exchangesOf, permissionsOf } from "../../operator/src/cluster/broker/topology.ts";
 import { ownedFolder, removeFolder } from "./folders.ts";
 import { type Management, managementOf } from "./management.ts";
 import { postgresqlUrl, query } from "./postgresql.ts";
@@ -32,21 +33,7 @@ export interface FreshVhost extends AsyncDisposable {
   urlAs(user: "oss" | "node" | "admin"): string;
 }
 
-// Who may configure, write and read what: regular expressions over the names of queues and exchanges.
-const PERMISSIONS = {
-  oss: {
-    configure: "^oss\\.",
-    write: "^(oss_exchange|amq\\.default|oss\\..*)$",
-    read: "^(oss\\..*|oss_requests)$",
-  },
-  node: {
-    configure: "^aaa\\.(partition|snapshot)\\.",
-    write: "^(aaa\\.(partition|snapshot)\\..*|oss_requests)$",
-    read: "^(aaa\\.(partition|snapshot)\\..*|oss_exchange)$",
-  },
-} as const;
-
-const EXCHANGES = { oss_exchange: "fanout", oss_requests: "direct" } as const;
+const EXCHANGE = "oss_exchange";
 
 /** Makes a database on a PostgreSQL, by default the one that the test run shares. */
 export async function freshDatabase(server: PostgresqlAddress = sharedPostgresql()): Promise<FreshDatabase> {
@@ -65,7 +52,7 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
   const management = managementOf(server);
   const folder = await ownedFolder();
   await management("PUT", `/vhosts/${name}`);
-  for (const [exchange, type] of Object.entries(EXCHANGES)) {
+  for (const { name: exchange, type } of exchangesOf(EXCHANGE)) {
     await management("PUT", `/exchanges/${name}/${exchange}`, { type, durable: true });
   }
   await management("PUT", `/permissions/${name}/${server.adminUser}`, { configure: ".*", write: ".*", read: ".*" });
@@ -95,13 +82,13 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
 async function makeUser(
   management: Management,
   vhost: string,
-  role: keyof typeof PERMISSIONS,
+  role: "oss" | "node",
   folder: string,
 ): Promise<Credentials> {
   const dir = join(folder, role);
   const credentials = { username: `${vhost}_${role}`, password: randomBytes(12).toString("hex") };
   await management("PUT", `/users/${credentials.username}`, { password: credentials.password, tags: "" });
-  await management("PUT", `/permissions/${vhost}/${credentials.username}`, PERMISSIONS[role]);
+  await management("PUT", `/permissions/${vhost}/${credentials.username}`, permissionsOf(EXCHANGE)[role]);
   await mkdir(dir);
   for (const [file, content] of Object.entries(credentials)) await writeFile(join(dir, file), content);
   return { ...credentials, dir };

@@ -50,6 +50,30 @@ const MOST_DELIVERIES = 1_000;
 
 const escaped = (name: string): string => name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
+/** What each service may do at the broker, and no more. `exchange` is the one that OSS broadcasts to. */
+export function permissionsOf(exchange: string): { readonly oss: Permissions; readonly node: Permissions } {
+  return {
+    oss: {
+      configure: "^oss\\.",
+      write: `^(${escaped(exchange)}|amq\\.default|oss\\..*)$`,
+      read: `^(oss\\..*|${BROKER.requestsExchange})$`,
+    },
+    node: {
+      configure: "^aaa\\.(partition|snapshot)\\.",
+      write: `^(aaa\\.(partition|snapshot)\\..*|${BROKER.requestsExchange})$`,
+      read: `^(aaa\\.(partition|snapshot)\\..*|${escaped(exchange)})$`,
+    },
+  };
+}
+
+/** The exchanges between OSS and the nodes. */
+export function exchangesOf(exchange: string): readonly Exchange[] {
+  return [
+    { name: exchange, type: "fanout" },
+    { name: BROKER.requestsExchange, type: "direct" },
+  ];
+}
+
 /**
  * The topology of a cluster.
  * @param pods names of the AAA pods that exist
@@ -57,32 +81,22 @@ const escaped = (name: string): string => name.replaceAll(/[.*+?^${}()|[\]\\]/g,
 export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: readonly string[]): Topology {
   const { names, nodes, oss } = cluster;
   const partitions = partitionPods(cluster);
+  const permissions = permissionsOf(oss.exchange);
   return {
     vhost: BROKER.vhost,
     users: [
       {
         name: secrets[names.brokerOss]?.username ?? BROKER.ossUser,
         password: secrets[names.brokerOss]?.password ?? "",
-        permissions: {
-          configure: "^oss\\.",
-          write: `^(${escaped(oss.exchange)}|amq\\.default|oss\\..*)$`,
-          read: `^(oss\\..*|${BROKER.requestsExchange})$`,
-        },
+        permissions: permissions.oss,
       },
       {
         name: secrets[names.brokerNode]?.username ?? BROKER.nodeUser,
         password: secrets[names.brokerNode]?.password ?? "",
-        permissions: {
-          configure: "^aaa\\.(partition|snapshot)\\.",
-          write: `^(aaa\\.(partition|snapshot)\\..*|${BROKER.requestsExchange})$`,
-          read: `^(aaa\\.(partition|snapshot)\\..*|${escaped(oss.exchange)})$`,
-        },
+        permissions: permissions.node,
       },
     ],
-    exchanges: [
-      { name: oss.exchange, type: "fanout" },
-      { name: BROKER.requestsExchange, type: "direct" },
-    ],
+    exchanges: exchangesOf(oss.exchange),
     policies: [
       {
         name: BROKER.partitionPolicy,

@@ -3,7 +3,7 @@ import { componentLabels, selectorLabels } from "../labels.ts";
 import { PORTS } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import { brokerUrl } from "./oss.ts";
-import { dataVolume, env, httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
+import { dataVolume, env, podNameEnv, restrictedContainer, restrictedPod, serviceProbes } from "./pod.ts";
 import { postgresqlContainer, SOCKET_DIR } from "./postgresql.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
 
@@ -69,11 +69,9 @@ function nodeService(cluster: ValidatedCluster): V1Container {
         OSS_EXCHANGE: oss.exchange,
       }),
     ],
-    resources: nodes.resources as V1Container["resources"] & object,
+    resources: nodes.resources,
     ports: [{ name: "http", containerPort: PORTS.aaa }],
-    startupProbe: httpProbe("/livez", PORTS.aaa, { periodSeconds: 1, failureThreshold: 300 }),
-    livenessProbe: httpProbe("/livez", PORTS.aaa, { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }),
-    readinessProbe: httpProbe("/readyz", PORTS.aaa),
+    ...serviceProbes(PORTS.aaa),
     volumeMounts: [
       { name: "tmp", mountPath: "/tmp" },
       { name: "postgresql", mountPath: SOCKET_DIR },

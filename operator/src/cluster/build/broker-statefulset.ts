@@ -45,7 +45,7 @@ function prepare(cluster: ValidatedCluster): V1Container {
     image: cluster.broker.image,
     command: ["bash", "/operator/config/prepare.sh"],
     env: environment(cluster) ?? [],
-    resources: cluster.broker.resources as V1Container["resources"] & object,
+    resources: cluster.broker.resources,
     volumeMounts: [
       { name: "data", mountPath: "/var/lib/rabbitmq" },
       { name: "etc", mountPath: "/etc/rabbitmq" },
@@ -61,7 +61,7 @@ function rabbitmq(cluster: ValidatedCluster): V1Container {
     name: "rabbitmq",
     image: cluster.broker.image,
     env: environment(cluster) ?? [],
-    resources: cluster.broker.resources as V1Container["resources"] & object,
+    resources: cluster.broker.resources,
     ports: [
       { name: "amqp", containerPort: PORTS.amqp },
       { name: "management", containerPort: PORTS.management },

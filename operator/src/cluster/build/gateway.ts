@@ -68,7 +68,7 @@ function haproxy({ haproxyImage }: ValidatedCluster, { port, portName, spec }: G
       { name: portName, containerPort: port },
       { name: "health", containerPort: PORTS.haproxyHealth },
     ],
-    resources: spec.resources as V1Container["resources"] & object,
+    resources: spec.resources,
     livenessProbe: httpProbe("/livez", PORTS.haproxyHealth, { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: httpProbe("/readyz", PORTS.haproxyHealth, { periodSeconds: 2, failureThreshold: 2 }),
     volumeMounts: [{ name: "config", mountPath: "/etc/haproxy", readOnly: true }],

@@ -2,7 +2,7 @@ import type { V1Container, V1StatefulSet } from "@kubernetes/client-node";
 import { componentLabels, selectorLabels } from "../labels.ts";
 import { BROKER, PORTS } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
-import { env, httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
+import { env, podNameEnv, restrictedContainer, restrictedPod, serviceProbes } from "./pod.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
 
 /** Where services find the broker: its gateway. Credentials come from a mounted Secret. */
@@ -57,11 +57,9 @@ function ossService(cluster: ValidatedCluster): V1Container {
         OSS_EXCHANGE: oss.exchange,
       }),
     ],
-    resources: oss.resources as V1Container["resources"] & object,
+    resources: oss.resources,
     ports: [{ name: "http", containerPort: PORTS.oss }],
-    startupProbe: httpProbe("/livez", PORTS.oss, { periodSeconds: 1, failureThreshold: 300 }),
-    livenessProbe: httpProbe("/livez", PORTS.oss, { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }),
-    readinessProbe: httpProbe("/readyz", PORTS.oss),
+    ...serviceProbes(PORTS.oss),
     volumeMounts: [
       { name: "tmp", mountPath: "/tmp" },
       { name: "broker-credentials", mountPath: "/run/secrets/broker", readOnly: true },

@@ -8,7 +8,7 @@ import type {
   V1SecurityContext,
   V1StatefulSetSpec,
 } from "@kubernetes/client-node";
-import type { StorageSpec } from "../../api/fields.ts";
+import type { ResourcesSpec, StorageSpec } from "../../api/fields.ts";
 import { type Component, selectorLabels } from "../labels.ts";
 import type { ValidatedCluster } from "../validate.ts";
 
@@ -34,8 +34,17 @@ const CONTAINER_SECURITY: V1SecurityContext = {
 };
 
 /** A container under the "restricted" pod security standard. */
-export function restrictedContainer(container: V1Container): V1Container {
-  return { imagePullPolicy: "IfNotPresent", securityContext: CONTAINER_SECURITY, ...container };
+export function restrictedContainer({
+  resources,
+  ...container
+}: Omit<V1Container, "resources"> & { readonly resources: ResourcesSpec }): V1Container {
+  return {
+    imagePullPolicy: "IfNotPresent",
+    securityContext: CONTAINER_SECURITY,
+    // Quantities may be numbers, which the library's type does not know.
+    resources: resources as V1Container["resources"] & object,
+    ...container,
+  };
 }
 
 /** A pod under the "restricted" standard, without access to the API server, spread over hosts where there are some. */
@@ -95,6 +104,15 @@ export function tcpProbe(port: number, times: Partial<V1Probe> = {}): V1Probe {
 
 export function httpProbe(path: string, port: number, times: Partial<V1Probe> = {}): V1Probe {
   return { httpGet: { path, port }, periodSeconds: 5, timeoutSeconds: 3, ...times };
+}
+
+/** The probes of a service of ours: alive from its first answer, ready when it says so. */
+export function serviceProbes(port: number): Pick<V1Container, "startupProbe" | "livenessProbe" | "readinessProbe"> {
+  return {
+    startupProbe: httpProbe("/livez", port, { periodSeconds: 1, failureThreshold: 300 }),
+    livenessProbe: httpProbe("/livez", port, { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }),
+    readinessProbe: httpProbe("/readyz", port),
+  };
 }
 
 export function execProbe(command: string[], times: Partial<V1Probe> = {}): V1Probe {

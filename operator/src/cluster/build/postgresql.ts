@@ -35,7 +35,7 @@ export function postgresqlContainer(options: PostgresqlOptions): V1Container & {
         }),
         ...options.authentication,
       ],
-      resources: options.resources as V1Container["resources"] & object,
+      resources: options.resources,
       volumeMounts: [
         { name: "data", mountPath: "/var/lib/postgresql/data" },
         { name: "postgresql", mountPath: SOCKET_DIR },
