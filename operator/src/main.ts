@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   const config = new KubeConfig();
   config.loadFromDefault();
   const metrics = createMetrics("aaacluster");
-  const client = new KubeClient(config, metrics.answered);
+  const client = new KubeClient(config, { onAnswer: metrics.answered });
   const applier = new Applier({ client, fieldManager: FIELD_MANAGER, hashAnnotation: HASH_ANNOTATION, log });
   const world = new World({ client, namespaces: settings.namespaces, metrics, log });
   const queue = new WorkQueue(metrics.queue);

@@ -1,8 +1,20 @@
 import { expect, test } from "@jest/globals";
-import { Conflict, Forbidden, Gone, Invalid, NotFound, Throttled, Unreachable } from "./errors.ts";
+import {
+  Conflict,
+  Forbidden,
+  Gone,
+  Invalid,
+  NotFound,
+  NotLeading,
+  ServerFailed,
+  Throttled,
+  Unauthorized,
+  Unreachable,
+} from "./errors.ts";
 import { FakeApiServer, fail, json } from "./testing/fake-api-server.ts";
 
 test.each([
+  [401, Unauthorized],
   [403, Forbidden],
   [404, NotFound],
   [409, Conflict],
@@ -19,7 +31,7 @@ test.each([
   expect(error).toMatchObject({ status: code, reason: "Because", message: "Because as the test wants it" });
 });
 
-test("an overloaded server's Retry-After is kept", async () => {
+test("an overloaded server that wants a long pause is left alone, and its Retry-After is kept", async () => {
   await using server = await FakeApiServer.start();
   server.fault = (_, response) => {
     fail(response, 429, "TooManyRequests", { "retry-after": "7" });
@@ -28,6 +40,80 @@ test("an overloaded server's Retry-After is kept", async () => {
   const error = await server.client.request("GET", "/api/v1/pods").catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(Throttled);
   expect(error).toMatchObject({ retryAfterMs: 7_000 });
+  expect(server.calls.length).toBe(1);
+});
+
+/** Fails the first `times` calls. */
+function failing(server: FakeApiServer, times: number, code: number, headers: Record<string, string> = {}): void {
+  let left = times;
+  server.fault = (_, response) => {
+    if (left-- <= 0) return false;
+    fail(response, code, "Because", headers);
+    return true;
+  };
+}
+
+test.each([429, 500, 503])("a server that answers %i and says come back at once is asked again", async (code) => {
+  await using server = await FakeApiServer.start();
+  failing(server, 2, code, { "retry-after": "0" });
+  await server.client.request("POST", "/api/v1/namespaces/a/pods", { body: { metadata: { name: "one" } } });
+  expect(server.calls.length).toBe(3);
+});
+
+test("a server that fails without a word is asked again, unless asking twice could do the work twice", async () => {
+  await using server = await FakeApiServer.start();
+  failing(server, 1, 500);
+  await server.client.request("GET", "/api/v1/pods");
+  expect(server.calls.length).toBe(2);
+  failing(server, 1, 500);
+  const post = server.client.request("POST", "/api/v1/namespaces/a/pods", { body: { metadata: { name: "one" } } });
+  await expect(post).rejects.toBeInstanceOf(ServerFailed);
+  expect(server.calls.length).toBe(3);
+});
+
+test("a server that goes on failing is given up", async () => {
+  await using server = await FakeApiServer.start();
+  failing(server, 100, 429, { "retry-after": "0" });
+  await expect(server.client.request("GET", "/api/v1/pods")).rejects.toBeInstanceOf(Throttled);
+  expect(server.calls.length).toBe(4);
+});
+
+test("waiting for a throttled server ends with the signal", async () => {
+  await using server = await FakeApiServer.start();
+  failing(server, 100, 429, { "retry-after": "5" });
+  const stop = new AbortController();
+  const request = server.client.request("GET", "/api/v1/pods", { signal: stop.signal });
+  setImmediate(() => stop.abort());
+  await expect(request).rejects.toMatchObject({ name: "AbortError" });
+});
+
+test("a guarded client reads, and asks its guard before each write that would leave", async () => {
+  await using server = await FakeApiServer.start();
+  let leads = true;
+  const guarded = server.client.guardedBy(() => {
+    if (!leads) throw new NotLeading("not now");
+  });
+  const create = (name: string) =>
+    guarded.request("POST", "/api/v1/namespaces/a/pods", { body: { metadata: { name } } });
+  await create("one");
+  leads = false;
+  await expect(create("two")).rejects.toBeInstanceOf(NotLeading);
+  await guarded.request("GET", "/api/v1/pods");
+  expect(server.writes.length).toBe(1);
+});
+
+test("a guard that changes its mind while the connection is being made keeps the write from leaving", async () => {
+  await using server = await FakeApiServer.start();
+  let leads = true;
+  const guarded = server.client.guardedBy(() => {
+    if (!leads) throw new NotLeading("not now");
+  });
+  const write = guarded.request("DELETE", "/api/v1/namespaces/a/pods/one");
+  // The request is under way, its connection is not.
+  await Promise.resolve();
+  leads = false;
+  await expect(write).rejects.toBeInstanceOf(NotLeading);
+  expect(server.calls).toEqual([]);
 });
 
 test("a server that never answers is unreachable after the timeout", async () => {

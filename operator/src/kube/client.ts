@@ -1,17 +1,21 @@
-import http, { type IncomingMessage } from "node:http";
-import https from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { errorOf, Unreachable } from "./errors.ts";
+import { type Backoff, backoffMs } from "./backoff.ts";
+import { ServerFailed, Throttled, Unreachable } from "./errors.ts";
+import { asUnreachable, exchange, linesOf, successful, textOf } from "./transport.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface RequestOptions {
   readonly query?: Query;
   readonly body?: unknown;
+  /** Default: application/json. */
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** After this long without a whole answer the call rejects with Unreachable. Default 30 seconds. */
+  /** After this long without a whole answer an attempt rejects with Unreachable. Default 30 seconds. */
   readonly timeoutMs?: number;
+  /** How often to ask, at most, when the server answers 429 or 5xx. Default 4; 1: once. */
+  readonly attempts?: number;
 }
 
 export interface StreamOptions {
@@ -21,17 +25,26 @@ export interface StreamOptions {
   readonly silenceMs: number;
 }
 
+export interface ClientOptions {
+  /** Told of every answer, for metrics: the HTTP status, or "<error>" when none came. */
+  readonly onAnswer?: (method: string, code: string, host: string) => void;
+  readonly userAgent?: string;
+}
+
 interface Call {
   readonly method: string;
   readonly path: string;
-  readonly query: Query | undefined;
+  readonly query?: Query | undefined;
   readonly body?: string | undefined;
   readonly contentType?: string | undefined;
   readonly signal: AbortSignal;
 }
 
 const TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_MS = 30_000;
+const ATTEMPTS = 4;
+const BACKOFF: Backoff = { firstMs: 200, longestMs: 5_000 };
+/** Whoever shall wait longer than this is told so, and does not hold up a worker meanwhile. */
+const LONGEST_WAIT_MS = 5_000;
 
 /**
  * Speaks to the API server in plain JSON. The kubeconfig library is used for configuration, authentication and TLS
@@ -39,34 +52,34 @@ const KEEP_ALIVE_MS = 30_000;
  */
 export class KubeClient {
   readonly #config: KubeConfig;
-  readonly #onAnswer: (method: string, status: number) => void;
+  readonly #options: ClientOptions;
+  readonly #beforeWrite: () => void;
 
-  /** @param onAnswer called for every answer, for metrics */
-  constructor(config: KubeConfig, onAnswer: (method: string, status: number) => void = () => {}) {
+  constructor(config: KubeConfig, options: ClientOptions = {}, beforeWrite: () => void = () => {}) {
     this.#config = config;
-    this.#onAnswer = onAnswer;
+    this.#options = options;
+    this.#beforeWrite = beforeWrite;
+  }
+
+  /** The same client, but every write first calls `check` when its connection stands, and is not sent if that throws. */
+  guardedBy(check: () => void): KubeClient {
+    return new KubeClient(this.#config, this.#options, check);
   }
 
   /**
-   * One request and its whole JSON answer.
-   * @throws ApiError (NotFound, Conflict, Invalid, Forbidden, Throttled, ...) or Unreachable
+   * One request and its whole JSON answer. Asks again, as often as `attempts` says, when the server is overloaded and
+   * names a short while (429, or 5xx with Retry-After), and after other 5xx when a repetition does no harm (not POST).
+   * @throws ApiError (NotFound, Conflict, Invalid, Forbidden, Throttled, ...), Unreachable, or the signal's reason
    */
   async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
-    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
-    try {
-      const response = await this.#open({
-        method,
-        path,
-        query: options.query,
-        body: options.body === undefined ? undefined : JSON.stringify(options.body),
-        contentType: options.contentType,
-        signal,
-      });
-      return JSON.parse(await textOf(response)) as T;
-    } catch (error) {
-      throw timeout.aborted ? new Unreachable(`${method} ${path}: no answer in ${timeoutMs} ms`) : asUnreachable(error);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#once<T>(method, path, options);
+      } catch (error) {
+        const waitMs = attempt < (options.attempts ?? ATTEMPTS) ? waitBeforeRetry(error, method, attempt) : undefined;
+        if (waitMs === undefined || waitMs > LONGEST_WAIT_MS) throw error;
+        await sleep(waitMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      }
     }
   }
 
@@ -77,15 +90,9 @@ export class KubeClient {
     try {
       const both = AbortSignal.any([signal, silence.signal]);
       const response = await this.#open({ method: "GET", path, query, signal: both });
-      response.setEncoding("utf8");
-      let rest = "";
-      for await (const chunk of response) {
-        watchdog.refresh();
-        const lines = (rest + chunk).split("\n");
-        rest = lines.pop() ?? "";
-        yield* lines;
-      }
+      yield* linesOf(response, () => watchdog.refresh());
     } catch (error) {
+      signal.throwIfAborted();
       throw silence.signal.aborted ? new Unreachable(`GET ${path}: silent for ${silenceMs} ms`) : asUnreachable(error);
     } finally {
       clearTimeout(watchdog);
@@ -93,54 +100,54 @@ export class KubeClient {
     }
   }
 
-  async #open({ method, path, query, body, contentType, signal }: Call): Promise<IncomingMessage> {
+  async #once<T>(method: string, path: string, options: RequestOptions): Promise<T> {
+    const { query, contentType, timeoutMs = TIMEOUT_MS } = options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    try {
+      return JSON.parse(await textOf(await this.#open({ method, path, query, body, contentType, signal }))) as T;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw timeout.aborted ? new Unreachable(`${method} ${path}: no answer in ${timeoutMs} ms`) : asUnreachable(error);
+    }
+  }
+
+  async #open({ method, path, query, body, contentType = "application/json", signal }: Call) {
     const server = this.#config.getCurrentCluster()?.server;
     if (server === undefined) throw new Unreachable("the kubeconfig names no cluster");
-    const url = new URL(server + path);
-    for (const [name, value] of Object.entries(query ?? {})) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
-    }
+    const url = urlOf(server, path, query);
+    const { onAnswer, userAgent = "kube-core" } = this.#options;
     const headers = {
       accept: "application/json",
-      ...(body === undefined
-        ? {}
-        : { "content-type": contentType ?? "application/json", "content-length": Buffer.byteLength(body) }),
+      "user-agent": userAgent,
+      ...(body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) }),
     };
-    const options: https.RequestOptions = { method, headers };
-    await this.#config.applyToHTTPSOptions(options);
-    if (options.agent instanceof http.Agent) keepAlive(options.agent);
-    const response = await send(url, { ...options, signal }, body);
-    const status = response.statusCode ?? 0;
-    this.#onAnswer(method, status);
-    if (status < 200 || status > 299) {
-      throw errorOf(status, await textOf(response), response.headers["retry-after"]);
+    const options = { method, headers };
+    const beforeSend = method === "GET" ? () => {} : this.#beforeWrite;
+    let code = "<error>";
+    try {
+      await this.#config.applyToHTTPSOptions(options);
+      const response = await exchange({ url, options, body, signal, beforeSend });
+      code = String(response.statusCode);
+      return await successful(response);
+    } finally {
+      onAnswer?.(method, code, url.host);
     }
-    return response;
   }
 }
 
-/** The library's agents open a connection per request; their pooling is there, only switched off. */
-function keepAlive(agent: http.Agent): void {
-  (agent as http.Agent & { keepAlive: boolean }).keepAlive = true;
+/** How long to wait before asking again, in ms; undefined when asking again would be wrong. */
+function waitBeforeRetry(error: unknown, method: string, attempt: number): number | undefined {
+  if (error instanceof Throttled) return error.retryAfterMs;
+  if (error instanceof ServerFailed && method !== "POST") return backoffMs(BACKOFF, attempt);
+  return undefined;
 }
 
-function send(url: URL, options: https.RequestOptions, body: string | undefined): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const request = (url.protocol === "http:" ? http : https).request(url, options, resolve);
-    request.on("socket", (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
-    request.on("error", reject);
-    request.end(body);
-  });
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
-}
-
-function asUnreachable(error: unknown): unknown {
-  const isOurs = error instanceof Error && (error.name === "AbortError" || "status" in error);
-  if (isOurs || error instanceof Unreachable) return error;
-  return new Unreachable(error instanceof Error ? error.message : String(error), { cause: error });
+function urlOf(server: string, path: string, query: Query = {}): URL {
+  const url = new URL(server + path);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url;
 }

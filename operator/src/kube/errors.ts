@@ -23,9 +23,17 @@ export class Invalid extends ApiError {
 export class Forbidden extends ApiError {
   override readonly name = "Forbidden";
 }
+/** The credentials are missing, wrong or expired. */
+export class Unauthorized extends ApiError {
+  override readonly name = "Unauthorized";
+}
 /** The resource version asked for is no longer known: list again. */
 export class Gone extends ApiError {
   override readonly name = "Gone";
+}
+/** The server failed at something it should have done: 5xx. */
+export class ServerFailed extends ApiError {
+  override readonly name = "ServerFailed";
 }
 
 /** The server is overloaded and says when to come back. */
@@ -39,13 +47,21 @@ export class Throttled extends ApiError {
   }
 }
 
-/** No answer: refused, cut, silent for too long, or not JSON. */
+/** No answer: refused, cut, silent for too long, or not JSON. Whether a write was done is not known. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 }
 
-const BY_STATUS: Readonly<Record<number, new (status: number, reason: string, message: string) => ApiError>> = {
+/** The write was not sent: this process does not lead, or no longer. */
+export class NotLeading extends Error {
+  override readonly name = "NotLeading";
+}
+
+type ApiErrorClass = new (status: number, reason: string, message: string) => ApiError;
+
+const BY_STATUS: Readonly<Record<number, ApiErrorClass>> = {
   400: Invalid,
+  401: Unauthorized,
   403: Forbidden,
   404: NotFound,
   409: Conflict,
@@ -64,10 +80,10 @@ export function errorOf(status: number, body: string, retryAfter?: string): ApiE
   const { reason = "Unknown", message = body.slice(0, 500) } = parseStatus(body);
   if (status === 429 || (status >= 500 && retryAfter !== undefined)) {
     const seconds = Number(retryAfter ?? DEFAULT_RETRY_AFTER_SECONDS);
-    const wait = Number.isFinite(seconds) ? seconds : DEFAULT_RETRY_AFTER_SECONDS;
+    const wait = seconds >= 0 && Number.isFinite(seconds) ? seconds : DEFAULT_RETRY_AFTER_SECONDS;
     return new Throttled(status, reason, message, wait * 1000);
   }
-  return new (BY_STATUS[status] ?? ApiError)(status, reason, message);
+  return new (BY_STATUS[status] ?? (status >= 500 ? ServerFailed : ApiError))(status, reason, message);
 }
 
 function parseStatus(body: string): { reason?: string; message?: string } {
