@@ -1,0 +1,105 @@
+import type { Logger } from "pino";
+import type { Backoff } from "./backoff.ts";
+import { TokenBucket } from "./rate-limit.ts";
+import { RecentMap } from "./recent-map.ts";
+
+/** `burst` at once, `perSecond` in the long run. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** What bounds the recorder's writes and memory. */
+export interface EventLimits {
+  /** An event that did not repeat for so long begins a new series. Default: 6 minutes. */
+  readonly seriesMs: number;
+  /** After its first repeat a series is written at most so often. Default: a minute. */
+  readonly updateEveryMs: number;
+  /** New Events about one object. Default: 25 at once, then one every 5 minutes. */
+  readonly perObject: Rate;
+  /** All writes. Default: 100 at once, then 5 a second. */
+  readonly overall: Rate;
+  /** How many events and objects it remembers at most. Default: 4096 of each. */
+  readonly capacity: number;
+  /** How often a write is tried at most, and how long to wait in between. Default: 6 times within about 20 seconds. */
+  readonly attempts: number;
+  readonly backoff: Backoff;
+}
+
+export const DEFAULT_LIMITS: EventLimits = {
+  seriesMs: 360_000,
+  updateEveryMs: 60_000,
+  perObject: { burst: 25, perSecond: 1 / 300 },
+  overall: { burst: 100, perSecond: 5 },
+  capacity: 4096,
+  attempts: 6,
+  backoff: { firstMs: 1_000, longestMs: 15_000 },
+};
+
+/** Keeps an object that always has something to tell from flooding the API server, and all of them together too. */
+export class EventLimiter {
+  readonly #perObject: Rate;
+  readonly #now: () => number;
+  readonly #log: Logger;
+  readonly #objects: RecentMap<Gate>;
+  readonly #overall: Gate;
+  #dropped = 0;
+
+  /** @param now monotonic clock, in ms */
+  constructor({ perObject, overall, capacity }: EventLimits, now: () => number, log: Logger) {
+    this.#perObject = perObject;
+    this.#now = now;
+    this.#log = log;
+    this.#objects = new RecentMap(capacity);
+    this.#overall = new Gate(overall, now);
+  }
+
+  /** How many events were not let through. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Whether a new Event may be made. One that may not counts as dropped; the first of several is logged. */
+  admits(about: string, fields: Readonly<Record<string, unknown>>): boolean {
+    const gate = this.#objects.get(about) ?? new Gate(this.#perObject, this.#now);
+    this.#objects.set(about, gate);
+    const refusing = [gate, this.#overall].find((each) => !each.pass());
+    if (refusing === undefined) return true;
+    this.#dropped += 1;
+    const whose = refusing === gate ? "about this object" : "in all";
+    if (refusing.refused === 1) this.#log.warn(fields, `Too many events ${whose}: dropping some`);
+    return false;
+  }
+
+  /** Whether an Event that exists may be written again now. */
+  admitsUpdate(): boolean {
+    return this.#overall.pass();
+  }
+}
+
+/** Lets through what a token bucket has a token for and refuses the rest. */
+class Gate {
+  readonly #bucket: TokenBucket;
+  readonly #now: () => number;
+  #opensAt = Number.NEGATIVE_INFINITY;
+  #refused = 0;
+
+  constructor({ burst, perSecond }: Rate, now: () => number) {
+    // Who passes reserves the turn of whoever comes next, so one is let through beyond the bucket's burst.
+    this.#bucket = new TokenBucket({ burst: burst - 1, perSecond }, now);
+    this.#now = now;
+  }
+
+  /** How many were refused since one was let through. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  pass(): boolean {
+    const now = this.#now();
+    const isOpen = now >= this.#opensAt;
+    this.#refused = isOpen ? 0 : this.#refused + 1;
+    if (isOpen) this.#opensAt = now + Math.floor(this.#bucket.reserve());
+    return isOpen;
+  }
+}
