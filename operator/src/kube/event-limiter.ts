@@ -99,7 +99,7 @@ class Gate {
     const now = this.#now();
     const isOpen = now >= this.#opensAt;
     this.#refused = isOpen ? 0 : this.#refused + 1;
-    if (isOpen) this.#opensAt = now + Math.floor(this.#bucket.reserve());
+    if (isOpen) this.#opensAt = now + this.#bucket.reserve();
     return isOpen;
   }
 }

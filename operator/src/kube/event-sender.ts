@@ -30,6 +30,8 @@ export class EventSender {
   #hurry = new AbortController();
   /** Of the last failure, until something succeeds: the same failure is a warning once. */
   #failing: string | undefined;
+  /** Whether, since the last hurry began, the server could once not be reached. */
+  #isAway = false;
 
   constructor(client: KubeClient, patience: Patience, log: Logger) {
     this.#client = client;
@@ -44,7 +46,7 @@ export class EventSender {
   async send(series: Series): Promise<"written" | "gone" | "given up"> {
     const { count, event } = series;
     const isNew = series.written === 0;
-    if (this.#hurry.signal.aborted && this.#failing === "Unreachable") return "given up";
+    if (this.#hurry.signal.aborted && this.#isAway) return "given up";
     try {
       await this.#persistently(() => (isNew ? this.#create(series, count) : this.#update(series, count)));
       this.#failing = undefined;
@@ -62,6 +64,7 @@ export class EventSender {
    */
   async hurried(work: () => Promise<void>): Promise<void> {
     this.#hurry.abort();
+    this.#isAway = false;
     try {
       await work();
     } finally {
@@ -110,6 +113,7 @@ export class EventSender {
     const name = error instanceof Error ? error.name : String(error);
     const level = isToBeExpected(error) || name === this.#failing ? "debug" : "warn";
     this.#failing = name;
+    this.#isAway ||= error instanceof Unreachable;
     this.#log[level]({ err: error, reason, note, regarding }, "Gave up writing an Event");
   }
 }

@@ -54,6 +54,11 @@ const series = (count: number, at = clock) => ({
   series: { count, lastObservedTime: new Date(at).toISOString().replace("Z", "000Z") },
 });
 
+/** Gives whatever is sent by mistake the time to arrive. */
+async function roundTrips(): Promise<void> {
+  for (let count = 0; count < 10; count++) await server.client.request("GET", EVENTS);
+}
+
 test("an event is created in the object's namespace, with everything that the API server requires", async () => {
   const recorder = recorderOf();
   recorder.record(POD, { ...STARTED, related: OTHER });
@@ -132,6 +137,8 @@ test("a repeat every ten seconds does not make a write every ten seconds, and fl
   await recorder.flush();
   expect(patched().map(bodyOf)).toEqual([series(2, 1_010_000), series(60, clock - 10_000)]);
   expect(created().length).toBe(1);
+  await recorder.flush();
+  expect(server.writes.length).toBe(3);
 });
 
 test("what repeats is written again after a while by itself", async () => {
@@ -223,6 +230,7 @@ test("a repeat beyond the recorder's share is written later, not dropped", async
   recorder.record(POD, STARTED);
   await recorder.flush();
   recorder.record(POD, STARTED);
+  await roundTrips();
   expect(server.writes.length).toBe(1);
   clock += 1_000;
   await until("the repeat is written", () => patched().length === 1, { deadlineMs: 5_000, intervalMs: 5 });
@@ -249,6 +257,7 @@ test("an event whose object is gone starts a new one that counts from there", as
 
 test("a write that fails is tried a bounded number of times, then reported once", async () => {
   const recorder = recorderOf({ attempts: 3 });
+  await recorder.flush();
   server.fault = (_, response) => {
     fail(response, 500, "InternalError");
     return true;
@@ -259,6 +268,21 @@ test("a write that fails is tried a bounded number of times, then reported once"
   await recorder.flush();
   expect(server.writes.length).toBe(6);
   expect(warnings).toMatchObject([{ msg: "Gave up writing an Event", regarding: { name: "one" } }]);
+});
+
+test("a failure is reported again when something has succeeded in between", async () => {
+  const recorder = recorderOf({ attempts: 1 });
+  let isDown = true;
+  server.fault = (_, response) => {
+    if (isDown) fail(response, 500, "InternalError");
+    return isDown;
+  };
+  for (const note of ["lost", "written", "lost as well"]) {
+    isDown = note !== "written";
+    recorder.record(POD, noted(note));
+    await recorder.flush();
+  }
+  expect(warnings).toMatchObject([{ note: "lost" }, { note: "lost as well" }]);
 });
 
 test("an event that could not be written is not forgotten when it repeats", async () => {
@@ -275,14 +299,15 @@ test("an event that could not be written is not forgotten when it repeats", asyn
   expect(created().at(-1)?.body).toMatchObject(series(2));
 });
 
-test("a flush does not sit through the backoff", async () => {
-  const recorder = recorderOf({ backoff: { firstMs: 3_600_000, longestMs: 3_600_000 } });
-  server.fault = (_, response) => {
-    fail(response, 503, "ServiceUnavailable", { "retry-after": "3600" });
-    return true;
+test("a server that asks for time gets it, and a flush does not sit through that", async () => {
+  const recorder = recorderOf({ backoff: { firstMs: 1, longestMs: 3_600_000 } });
+  server.fault = ({ method }, response) => {
+    if (method === "POST") fail(response, 503, "ServiceUnavailable", { "retry-after": "3600" });
+    return method === "POST";
   };
   recorder.record(POD, STARTED);
-  await until("it was tried", () => server.writes.length === 1, { deadlineMs: 5_000, intervalMs: 5 });
+  await roundTrips();
+  expect(server.writes.length).toBe(1);
   await recorder.flush();
   expect(server.writes.length).toBe(2);
 });
@@ -317,6 +342,25 @@ test("an event that was created although the answer was lost is not created twic
   expect(warnings).toEqual([]);
 });
 
+test("an event that was given up although it was created is found again", async () => {
+  const recorder = recorderOf({ attempts: 1 });
+  let isLost = true;
+  server.fault = (call, response) => {
+    if (isLost) {
+      server.put(`${call.path}/${call.body?.metadata.name}`, call.body ?? null);
+      response.destroy();
+    }
+    return isLost;
+  };
+  recorder.record(POD, STARTED);
+  await recorder.flush();
+  isLost = false;
+  recorder.record(POD, STARTED);
+  await recorder.flush();
+  expect(server.objects.size).toBe(1);
+  expect(patched().map(bodyOf)).toEqual([series(2)]);
+});
+
 test("a namespace that is going away or gone is given up quietly, lacking rights are reported", async () => {
   const recorder = recorderOf();
   const answers = [
@@ -334,6 +378,7 @@ test("a namespace that is going away or gone is given up quietly, lacking rights
     await recorder.flush();
   }
   expect(warnings.length).toBe(1);
+  expect(server.writes.length).toBe(3);
 });
 
 test("a process that does not lead sends nothing and says nothing", async () => {
