@@ -323,6 +323,19 @@ test("a flush does not ask a server that is away for each event again", async ()
   expect(server.writes.length).toBe(1);
 });
 
+test("an event that comes after the server was away is written without a flush", async () => {
+  const recorder = recorderOf({ attempts: 1 });
+  server.fault = (_, response) => {
+    response.destroy();
+    return true;
+  };
+  recorder.record(POD, STARTED);
+  await until("it was given up", () => warnings.length === 1, { deadlineMs: 5_000, intervalMs: 5 });
+  server.fault = () => false;
+  recorder.record(OTHER, STARTED);
+  await until("the next one is there", () => server.objects.size === 1, { deadlineMs: 5_000, intervalMs: 5 });
+});
+
 test("an event that was created although the answer was lost is not created twice", async () => {
   const recorder = recorderOf();
   let isLost = true;
