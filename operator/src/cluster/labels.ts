@@ -8,8 +8,6 @@ const COMPONENT = "app.kubernetes.io/component";
 const INSTANCE = "app.kubernetes.io/instance";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
 
-/** Annotation on every child: a hash of what the operator set last. */
-export const HASH_ANNOTATION = "aaacluster.io/applied-hash";
 /** Annotation on pods: a hash of the configuration they started with, so that a change rolls them. */
 export const CONFIG_ANNOTATION = "aaacluster.io/config-hash";
 

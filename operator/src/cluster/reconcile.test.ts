@@ -2,10 +2,20 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../../test/lib/until.ts";
 import type { AaaCluster } from "../api/aaacluster.ts";
-import { Applier, createMetrics, type KubeObject } from "../kube/index.ts";
+import {
+  type Action,
+  Applier,
+  awaitChange,
+  Cache,
+  type CacheScope,
+  Controller,
+  type EventInput,
+  type KubeObject,
+  Metrics,
+  type Resource,
+} from "../kube/index.ts";
 import { FakeApiServer } from "../kube/testing/fake-api-server.ts";
 import { CHILD_KINDS } from "./kinds.ts";
-import { HASH_ANNOTATION } from "./labels.ts";
 import { type Context, reconcile } from "./reconcile.ts";
 import { anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
 import { World } from "./world.ts";
@@ -18,24 +28,40 @@ let server: FakeApiServer;
 let world: World;
 let context: Context;
 let stop: AbortController;
-let running: Promise<void>;
+let running: Promise<void>[];
+let announced: EventInput[];
 
 beforeEach(async () => {
   server = await FakeApiServer.start();
   server.put(CLUSTER_PATH, anAaaCluster());
   const log = pino({ enabled: false });
   const { client } = server;
-  world = new World({ client, namespaces: [], metrics: createMetrics("test"), log });
-  const applier = new Applier({ client, fieldManager: "aaa-operator", hashAnnotation: HASH_ANNOTATION, log });
-  context = { client, applier, world, settings: SETTINGS, log, now: () => new Date("2026-11-22T10:00:00Z") };
   stop = new AbortController();
-  running = world.run(stop.signal);
-  await world.synced();
+  running = [];
+  announced = [];
+  world = await freshWorld([]);
+  const applier = new Applier({ client, fieldManager: "aaa-operator", hashAnnotation: "x/applied-hash", log });
+  const events = { record: (_: KubeObject, event: EventInput) => void announced.push(event) };
+  context = { client, applier, events, world, settings: SETTINGS, log, now: () => new Date("2026-11-22T10:00:00Z") };
 });
+
+/** A world as a process has it that has just begun, when its caches have synced. */
+async function freshWorld(namespaces: readonly string[]): Promise<World> {
+  const made: Cache[] = [];
+  const fresh = new World((resource: Resource, scope?: CacheScope) => {
+    const log = pino({ enabled: false });
+    const cache = new Cache({ ...scope, namespaces, client: server.client, resource, log });
+    made.push(cache);
+    running.push(cache.run(stop.signal));
+    return cache;
+  });
+  await Promise.all(made.map(({ synced }) => synced));
+  return fresh;
+}
 
 afterEach(async () => {
   stop.abort();
-  await running;
+  await Promise.all(running);
   await server[Symbol.asyncDispose]();
 });
 
@@ -84,13 +110,7 @@ test("a fresh process that finds everything made writes nothing", async () => {
   await reconcileNow();
   await reconcileNow();
   const writes = server.writes.length;
-  const { client } = server;
-  const fresh = new World({ client, namespaces: ["aaa"], metrics: createMetrics("other"), log: context.log });
-  const alsoRunning = fresh.run(stop.signal);
-  await fresh.synced();
-  await reconcile(KEY, { ...context, world: fresh });
-  stop.abort();
-  await alsoRunning;
+  await reconcile(KEY, { ...context, world: await freshWorld(["aaa"]) });
   expect(server.writes.length).toBe(writes);
 });
 
@@ -131,7 +151,7 @@ test("one child that cannot be made keeps no other from being made, and is named
   expect(server.objects.has(SERVICE_PATH)).toBe(true);
   const condition = cluster().status?.conditions.find(({ type }) => type === "Reconciling");
   expect(condition).toMatchObject({ status: "True", reason: "ApplyFailed" });
-  expect(condition?.message).toContain("Service aaa/tv-broker-nodes exists and does not belong to this AaaCluster");
+  expect(condition?.message).toContain("Service aaa/tv-broker-nodes exists and does not belong to AaaCluster tv");
 });
 
 test("while paused nothing is written but the status", async () => {
@@ -152,7 +172,16 @@ test("the operator's own status leads to no reconcile, a change of the spec or o
   await reconcileNow();
   await until("the caches are quiet", () => childCount() === 25, { deadlineMs: 5_000, intervalMs: 5 });
   const keys: string[] = [];
-  world.onChange((key) => keys.push(key));
+  const log = pino({ enabled: false });
+  const reconcile = async (key: string): Promise<Action> => {
+    keys.push(key);
+    return awaitChange;
+  };
+  const options = { name: "test", ...world.sources, reconcile };
+  const controller = new Controller(options, { metrics: new Metrics(), log });
+  running.push(controller.run());
+  await until("it knows what is there", () => keys.length === 1, { deadlineMs: 5_000, intervalMs: 5 });
+  keys.splice(0);
   const seen = (version: string | undefined) => () => world.cluster(KEY)?.metadata.resourceVersion === version;
   const status = server.put(CLUSTER_PATH, { ...cluster(), ...{ status: { other: 1 } } } as KubeObject);
   await until("the status is in", seen(status?.metadata.resourceVersion), { deadlineMs: 5_000, intervalMs: 5 });
@@ -162,4 +191,5 @@ test("the operator's own status leads to no reconcile, a change of the spec or o
   server.put(CLUSTER_PATH, { ...cluster(), metadata: { ...cluster().metadata, generation: 4 } });
   await until("the spec is in", () => keys.length === 2, { deadlineMs: 5_000, intervalMs: 5 });
   expect(keys).toEqual([KEY, KEY]);
+  controller.abort();
 });

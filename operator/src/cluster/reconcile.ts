@@ -1,7 +1,14 @@
 import type { Logger } from "pino";
 import { AAA_CLUSTER, type AaaCluster } from "../api/aaacluster.ts";
-import { type Action, type Applier, awaitChange, type KubeClient, keyOf } from "../kube/index.ts";
-import { applyAll, stampOf } from "./apply.ts";
+import {
+  type Action,
+  type Applier,
+  applySet,
+  awaitChange,
+  type EventRecorder,
+  type KubeClient,
+} from "../kube/index.ts";
+import { announcements } from "./announce.ts";
 import { tendBroker } from "./broker/index.ts";
 import { build } from "./build/index.ts";
 import { judge, judgeInvalid, type Verdict } from "./conditions.ts";
@@ -10,6 +17,7 @@ import { type Observed, observe } from "./observe.ts";
 import { addressOf, isReady } from "./pods.ts";
 import { createMissing, readSecrets } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
+import { stampOf } from "./stamp.ts";
 import { statusOf } from "./status.ts";
 import { InvalidSpec, type ValidatedCluster, validate } from "./validate.ts";
 import type { World } from "./world.ts";
@@ -18,6 +26,7 @@ import type { World } from "./world.ts";
 export interface Context {
   readonly client: KubeClient;
   readonly applier: Applier;
+  readonly events: Pick<EventRecorder, "record">;
   readonly world: World;
   readonly settings: Settings;
   readonly log: Logger;
@@ -29,10 +38,9 @@ const READY_RESYNC_MS = 10_000;
 const UNREADY_RESYNC_MS = 5_000;
 
 /** Makes the world as the AaaCluster of this key says, and says in its status how far that is. */
-export async function reconcile(key: string, context: Context): Promise<Action> {
-  const object = context.world.cluster(key);
+export async function reconcile(key: string, ctx: Context): Promise<Action> {
+  const object = ctx.world.cluster(key);
   if (object === undefined || object.metadata.deletionTimestamp !== undefined) return awaitChange;
-  const ctx = { ...context, log: context.log.child({ cluster: keyOf(object) }) };
 
   const cluster = await validated(object, ctx);
   const secrets = await readSecrets(ctx.client, cluster.namespace, cluster.names);
@@ -71,15 +79,17 @@ async function applied(
 ): Promise<{ readonly complete: typeof secrets; readonly errors: readonly Error[] }> {
   if (cluster.paused) return { complete: secrets, errors: [] };
   const complete = await createMissing(ctx, cluster.names, secrets, stampOf(object));
-  return { complete, errors: await applyAll(ctx.applier, ctx.world, object, build(cluster)) };
+  const set = { desired: build(cluster), live: ctx.world.childrenByKind(object), stamp: stampOf(object) };
+  return { complete, errors: await applySet(ctx.applier, set) };
 }
 
 async function report(
   object: AaaCluster,
   verdicts: readonly Verdict[],
-  { applier, settings, now }: Context,
+  { applier, events, settings, now }: Context,
   observed?: Observed,
 ): Promise<void> {
+  for (const event of announcements(object.status?.conditions ?? [], verdicts)) events.record(object, event);
   const status = statusOf({
     object,
     verdicts,

@@ -1,3 +1,5 @@
+import type { LeaderElectionSettings } from "../kube/index.ts";
+
 /** Images by the part they run. */
 export interface Images {
   readonly nodeService: string;
@@ -17,6 +19,8 @@ export interface Settings {
   readonly namespaces: readonly string[];
   readonly metricsPort: number;
   readonly healthPort: number;
+  /** Absent: this is the only process. */
+  readonly leaderElection?: LeaderElectionSettings;
 }
 
 /**
@@ -43,6 +47,7 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
     namespaces: (env.WATCH_NAMESPACES ?? "").split(",").filter((name) => name !== ""),
     metricsPort: Number(env.METRICS_PORT ?? 8080),
     healthPort: Number(env.HEALTH_PORT ?? 8081),
+    ...(env.LEASE_NAMESPACE === undefined ? {} : { leaderElection: { namespace: env.LEASE_NAMESPACE } }),
   };
   if (missing.length > 0) throw new Error(`set these environment variables to image references: ${missing.join(", ")}`);
   return settings;

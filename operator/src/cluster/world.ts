@@ -1,8 +1,16 @@
 import type { V1Deployment, V1Pod, V1Service, V1StatefulSet } from "@kubernetes/client-node";
-import type { Logger } from "pino";
 import type { AaaCluster } from "../api/aaacluster.ts";
 import { AAA_CLUSTER } from "../api/aaacluster.ts";
-import { Cache, type KubeClient, type KubeObject, keyOf, type Metrics, type Resource } from "../kube/index.ts";
+import {
+  type Cache,
+  type CacheScope,
+  type ControllerOptions,
+  type KubeObject,
+  keyOf,
+  ownerKey,
+  type Resource,
+  specChanged,
+} from "../kube/index.ts";
 import { CHILD_KINDS, POD } from "./kinds.ts";
 import { clusterOf, componentOf, OURS } from "./labels.ts";
 
@@ -12,99 +20,66 @@ export type LiveStatefulSet = KubeObject & V1StatefulSet & { metadata: KubeObjec
 export type LiveDeployment = KubeObject & V1Deployment & { metadata: KubeObject["metadata"] };
 export type LiveService = KubeObject & V1Service & { metadata: KubeObject["metadata"] };
 
-interface WorldOptions {
-  readonly client: KubeClient;
-  readonly namespaces: readonly string[];
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}
+/** Name of the index that finds what belongs to a cluster, by the cluster's key. */
+const CLUSTER = "cluster";
 
 /** Everything the operator watches: the AaaClusters, their children, and the pods of those. */
 export class World {
-  readonly #caches: readonly Cache[];
+  readonly #clusters: Cache;
+  readonly #children: ReadonlyMap<Resource, Cache>;
+  readonly #pods: Cache;
 
-  constructor({ client, namespaces, metrics, log }: WorldOptions) {
-    const scopes = namespaces.length === 0 ? [undefined] : namespaces;
-    const watched: readonly (readonly [Resource, string | undefined])[] = [
-      [AAA_CLUSTER, undefined],
-      ...[...CHILD_KINDS, POD].map((resource) => [resource, OURS] as const),
-    ];
-    this.#caches = watched.flatMap(([resource, labelSelector]) =>
-      scopes.map(
-        (namespace) =>
-          new Cache({
-            client,
-            resource,
-            namespace,
-            labelSelector,
-            log,
-            onRelist: () => metrics.relisted(resource.plural),
-          }),
-      ),
-    );
+  /** @param cacheOf gives the cache of a kind, as a manager does */
+  constructor(cacheOf: (resource: Resource, scope?: CacheScope) => Cache) {
+    const ours = { labelSelector: OURS };
+    this.#clusters = cacheOf(AAA_CLUSTER);
+    this.#children = new Map(CHILD_KINDS.map((kind) => [kind, cacheOf(kind, ours)]));
+    this.#pods = cacheOf(POD, ours);
+    for (const cache of this.#children.values()) cache.addIndex(CLUSTER, clusterOfChild);
+    this.#pods.addIndex(CLUSTER, clusterOfPod);
   }
 
-  get hasSynced(): boolean {
-    return this.#caches.every((cache) => cache.hasSynced);
+  /** What leads to a reconcile. The operator's own status updates do not. */
+  get sources(): Pick<ControllerOptions, "for" | "when" | "owns" | "watches"> {
+    return {
+      for: this.#clusters,
+      when: specChanged,
+      owns: [...this.#children.values()],
+      watches: [{ cache: this.#pods, keys: clusterOfPod }],
+    };
   }
 
-  /** Waits until every cache has its first list. */
-  async synced(): Promise<void> {
-    await Promise.all(this.#caches.map((cache) => cache.synced));
-  }
-
-  /** Keeps all caches up to date until the signal. */
-  async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#caches.map((cache) => cache.run(signal)));
-  }
-
-  /** Calls `enqueue` with the key of the AaaCluster that a change concerns. */
-  onChange(enqueue: (key: string) => void): void {
-    for (const cache of this.#caches) {
-      cache.onChange((now, before) => {
-        if (cache.resource === AAA_CLUSTER && !asksForSomethingElse(now, before)) return;
-        const key = concernedCluster(now ?? before);
-        if (key !== undefined) enqueue(key);
-      });
-    }
-  }
-
+  /** @param key `namespace/name` */
   cluster(key: string): AaaCluster | undefined {
-    return this.#of(AAA_CLUSTER).flatMap((cache) => cache.get<AaaCluster>(key) ?? [])[0];
+    return this.#clusters.get<AaaCluster>(key);
   }
 
-  /** The live objects of one kind that belong to a cluster. */
+  /** The live objects of each child kind that belong to a cluster. */
+  childrenByKind(cluster: KubeObject): ReadonlyMap<Resource, readonly KubeObject[]> {
+    return new Map(CHILD_KINDS.map((kind) => [kind, this.children(kind, cluster)]));
+  }
+
+  /** The live objects of one child kind that belong to a cluster. */
   children<T extends KubeObject>(resource: Resource, cluster: KubeObject): T[] {
-    const key = keyOf(cluster);
-    return this.#of(resource).flatMap((cache) => cache.list<T>((object) => concernedCluster(object) === key));
+    return this.#children.get(resource)?.byIndex<T>(CLUSTER, keyOf(cluster)) ?? [];
   }
 
   /** The pods of one component, in the order of their names. */
   pods(cluster: KubeObject, component: string): LivePod[] {
-    return this.children<LivePod>(POD, cluster)
+    return this.#pods
+      .byIndex<LivePod>(CLUSTER, keyOf(cluster))
       .filter(({ metadata }) => componentOf(metadata.labels) === component)
       .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name, "en", { numeric: true }));
   }
-
-  #of(resource: Resource): Cache[] {
-    return this.#caches.filter((cache) => cache.resource === resource);
-  }
 }
 
-/** The operator's own status updates must not lead to the next reconcile. */
-function asksForSomethingElse(now: KubeObject | undefined, before: KubeObject | undefined): boolean {
-  return (
-    now?.metadata.uid !== before?.metadata.uid ||
-    now?.metadata.generation !== before?.metadata.generation ||
-    now?.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp
-  );
+function clusterOfChild(child: KubeObject): readonly string[] {
+  const key = ownerKey(AAA_CLUSTER, child);
+  return key === undefined ? [] : [key];
 }
 
-/** Children lead to their cluster by their owner; pods, whose owner is a StatefulSet or ReplicaSet, by their label. */
-function concernedCluster(object: KubeObject | undefined): string | undefined {
-  if (object === undefined) return undefined;
-  if (object.kind === AAA_CLUSTER.kind) return keyOf(object);
-  const owner = object.metadata.ownerReferences?.find(({ kind }) => kind === AAA_CLUSTER.kind)?.name;
-  const name = owner ?? (object.kind === POD.kind ? clusterOf(object.metadata.labels) : undefined);
-  return name === undefined ? undefined : `${object.metadata.namespace}/${name}`;
+/** A pod's owner is a StatefulSet or a ReplicaSet; its label names the cluster. */
+function clusterOfPod({ metadata }: KubeObject): readonly string[] {
+  const name = clusterOf(metadata.labels);
+  return name === undefined ? [] : [`${metadata.namespace}/${name}`];
 }

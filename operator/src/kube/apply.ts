@@ -19,8 +19,9 @@ export interface ApplierOptions {
   readonly log: Logger;
 }
 
-/** What an object is stamped with before it is written. */
+/** What every child is stamped with before it is written. */
 export interface Stamp {
+  /** The object that controls the child; see `ownerReferenceTo`. */
   readonly owner: OwnerReference;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -49,7 +50,8 @@ export class Applier {
    * Makes an object as the manifest says, when it is not so already.
    * @param live the object as the cache knows it
    * @returns the object as it is now
-   * @throws Foreign when an object of that name belongs to somebody else, or what the API server says
+   * @throws Foreign when an object of that name belongs to somebody else, Conflict when the live object has been
+   * replaced by another meanwhile, or what else the API server says
    */
   async apply(resource: Resource, manifest: Manifest, live: KubeObject | undefined, stamp: Stamp): Promise<KubeObject> {
     const desired = this.#stamped(resource, manifest, stamp);
@@ -57,16 +59,17 @@ export class Applier {
     const path = pathOf(resource, { namespace: stamp.namespace, name: manifest.metadata.name });
     const known = live ?? (await this.#find(path));
     if (known !== undefined) {
-      if (controllerOf(known)?.uid !== stamp.owner.uid) throw foreign(resource, known);
+      if (controllerOf(known)?.uid !== stamp.owner.uid) throw foreign(resource, known, stamp.owner);
       if (covers(known, desired)) return known;
     }
     const query = { fieldManager, force: true };
-    const applied = await client.request<KubeObject>("PATCH", path, { query, body: desired, contentType: APPLY });
+    const body = known === undefined ? desired : sameObject(desired, known);
+    const applied = await client.request<KubeObject>("PATCH", path, { query, body, contentType: APPLY });
     log.info({ kind: resource.kind, name: manifest.metadata.name, namespace: stamp.namespace }, "Applied");
     return applied;
   }
 
-  /** Makes an object unless one of that name exists, and returns the one that exists then. */
+  /** Makes an object. Rejects with Conflict when one of that name exists. */
   async createOnce(resource: Resource, manifest: Manifest, stamp: Stamp): Promise<KubeObject> {
     const { client, fieldManager, log } = this.#options;
     const { namespace } = stamp;
@@ -144,9 +147,13 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, part]) => [key, sorted(part)]));
 }
 
-function foreign(resource: Resource, object: KubeObject): Foreign {
-  const { name, namespace } = object.metadata;
+/** With the uid the server refuses to write to, or to make anew, another object of the same name. */
+function sameObject(desired: Manifest, { metadata: { uid } }: KubeObject): object {
+  return { ...desired, metadata: { ...desired.metadata, uid } };
+}
+
+function foreign({ kind }: Resource, { metadata: { name, namespace } }: KubeObject, owner: OwnerReference): Foreign {
   return new Foreign(
-    `${resource.kind} ${namespace}/${name} exists and does not belong to this AaaCluster: delete or rename it`,
+    `${kind} ${namespace}/${name} exists and does not belong to ${owner.kind} ${owner.name}: delete or rename it`,
   );
 }

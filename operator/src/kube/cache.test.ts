@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../../test/lib/until.ts";
-import { Cache, type ChangeHandler } from "./cache.ts";
+import { Cache, type CacheOptions, type ChangeHandler } from "./cache.ts";
 import type { KubeObject } from "./objects.ts";
 import { FakeApiServer, fail, json } from "./testing/fake-api-server.ts";
 
@@ -34,23 +34,25 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-async function start(handler?: ChangeHandler, silenceMs = 60_000): Promise<void> {
+async function start(handler?: ChangeHandler, options: Partial<CacheOptions> = {}): Promise<void> {
   cache = new Cache({
     client: server.client,
     resource: CONFIG_MAP,
     log: pino({ enabled: false }),
     backoff: { firstMs: 5, longestMs: 50 },
-    silenceMs,
+    silenceMs: 60_000,
+    ...options,
   });
   if (handler !== undefined) cache.onChange(handler);
   running = cache.run(stop.signal);
-  await until("the watch is open", () => cache.hasSynced && server.openWatches === 1, DEADLINE);
+  const scopes = options.namespaces?.length ?? 1;
+  await until("the watch is open", () => cache.hasSynced && server.openWatches === scopes, DEADLINE);
 }
 
 test("it follows what is made, changed and removed, and tells its handlers", async () => {
   put("old");
   const seen: string[] = [];
-  await start((now, before) => void seen.push(`${before?.metadata.name ?? "-"}>${now?.metadata.name ?? "-"}`));
+  await start(({ now, before }) => void seen.push(`${before?.metadata.name ?? "-"}>${now?.metadata.name ?? "-"}`));
   put("new");
   put("new", "2");
   server.put(pathOf("old"), null);
@@ -111,7 +113,7 @@ test.each(["as an event", "as a status"])("a version that is gone, told %s, lead
   put("kept");
   put("lost");
   const gone: string[] = [];
-  await start((now, before) => void (now === undefined && gone.push(before?.metadata.name ?? "")));
+  await start(({ now, before }) => void (now === undefined && gone.push(before?.metadata.name ?? "")));
   server.objects.delete(pathOf("lost"));
   if (how === "as an event") {
     server.sendRaw(`${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } })}\n`);
@@ -131,14 +133,14 @@ test.each(["as an event", "as a status"])("a version that is gone, told %s, lead
 });
 
 test("a silent connection is given up", async () => {
-  await start(undefined, 50);
+  await start(undefined, { silenceMs: 50 });
   await until("it watches again", () => watches() >= 3, DEADLINE);
   put("one");
   await until("the event is in", () => valueIn("one"), DEADLINE);
 });
 
 test("a connection on which only bookmarks come is kept", async () => {
-  await start(undefined, 1_000);
+  await start(undefined, { silenceMs: 1_000 });
   const bookmark = { type: "BOOKMARK", object: { kind: "ConfigMap", metadata: { resourceVersion: "777" } } };
   const ticking = setInterval(() => server.sendRaw(`${JSON.stringify(bookmark)}\n`), 50);
   const startedAt = Date.now();
@@ -183,13 +185,119 @@ test("a server that ends every watch at once is not asked in a tight loop", asyn
   expect(Date.now() - startedAt).toBeGreaterThan(150);
 });
 
-test("a handler that throws stops nothing", async () => {
-  await start(() => {
-    throw new Error("no");
-  });
+test.each([
+  [
+    "throws",
+    () => {
+      throw new Error("no");
+    },
+  ],
+  ["rejects", () => Promise.reject(new Error("no"))],
+])("a handler that %s stops nothing", async (_, handler) => {
+  await start(handler);
   put("one");
   put("two");
   await until("both are in", () => valueIn("one") === "1" && valueIn("two") === "1", DEADLINE);
+});
+
+test("a handler that comes late is told of what is there already, and no more when it has left", async () => {
+  put("one");
+  await start();
+  const seen: string[] = [];
+  const leave = cache.onChange(({ now, initial }) => seen.push(`${now?.metadata.name} ${initial}`));
+  put("two");
+  await until("the event is in", () => valueIn("two"), DEADLINE);
+  leave();
+  put("three");
+  await until("the event is in", () => valueIn("three"), DEADLINE);
+  expect(seen).toEqual(["one true", "two false"]);
+});
+
+test("selectors go to the server, with the list and with the watch", async () => {
+  await start(undefined, { labelSelector: "ours=yes", fieldSelector: "metadata.name=one" });
+  for (const { query } of server.calls) {
+    expect(query.get("labelSelector")).toBe("ours=yes");
+    expect(query.get("fieldSelector")).toBe("metadata.name=one");
+  }
+  expect(server.calls.length).toBe(2);
+});
+
+test("of several namespaces each is watched by itself, and a new list of one leaves the others alone", async () => {
+  const put = (namespace: string): void =>
+    void server.put(`/api/v1/namespaces/${namespace}/configmaps/one`, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "one", namespace },
+    });
+  for (const namespace of ["a", "b", "c"]) put(namespace);
+  await start(undefined, { namespaces: ["a", "b"] });
+  const keys = () => cache.list().map(({ metadata }) => metadata.namespace);
+  expect(keys().sort()).toEqual(["a", "b"]);
+  server.objects.delete(pathOf("one"));
+  server.sendRaw(`${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } })}\n`);
+  await until("both listed anew", () => lists() === 4 && server.openWatches === 2, DEADLINE);
+  expect(keys()).toEqual(["b"]);
+});
+
+test("objects are found by an index, also after they changed", async () => {
+  put("one", "red");
+  put("two", "red");
+  await start();
+  const valuesOf = (object: KubeObject) => [(object as KubeObject & { data: { value: string } }).data.value];
+  cache.addIndex("value", valuesOf);
+  const named = (value: string) => cache.byIndex("value", value).map(({ metadata }) => metadata.name);
+  expect(named("red")).toEqual(["one", "two"]);
+  put("one", "blue");
+  server.put(pathOf("two"), null);
+  await until("the last event is in", () => cache.size === 1, DEADLINE);
+  expect(named("red")).toEqual([]);
+  expect(named("blue")).toEqual(["one"]);
+});
+
+test("an index has one meaning", async () => {
+  await start();
+  const valuesOf = () => [];
+  cache.addIndex("value", valuesOf);
+  cache.addIndex("value", valuesOf);
+  expect(() => cache.addIndex("value", () => [])).toThrow('there is another index "value"');
+  expect(() => cache.byIndex("color", "red")).toThrow('there is no index "color"');
+});
+
+test.each([
+  [undefined, false],
+  [true, true],
+])("managed fields are kept only when asked for (%s)", async (managedFields, kept) => {
+  const object = configMap("one");
+  const metadata = { ...object.metadata, managedFields: [{ manager: "x" }] };
+  server.put(pathOf("one"), { ...object, metadata });
+  await start(undefined, managedFields === undefined ? {} : { managedFields });
+  expect("managedFields" in (cache.get("a/one")?.metadata ?? {})).toBe(kept);
+  expect(valueIn("one")).toBe("1");
+});
+
+test("a server that has news at each short watch is heard without long pauses", async () => {
+  await start(undefined, { backoff: { firstMs: 5, longestMs: 3_600_000 } });
+  for (let i = 1; i <= 30; i++) {
+    put("one", String(i));
+    server.endWatches("cleanly");
+    await until("the event is in", () => valueIn("one") === String(i) && server.openWatches === 1, DEADLINE);
+  }
+});
+
+test("a throttled watch comes back no sooner than it was told", async () => {
+  await start();
+  const before = watches();
+  let refusedAt = 0;
+  server.fault = ({ query }, response) => {
+    if (!query.has("watch") || refusedAt > 0) return false;
+    refusedAt = Date.now();
+    fail(response, 429, "TooManyRequests", { "retry-after": "1" });
+    return true;
+  };
+  server.endWatches("cleanly");
+  await until("it watches again", () => watches() === before + 2, DEADLINE);
+  // Timers may fire a millisecond early.
+  expect(Date.now() - refusedAt).toBeGreaterThanOrEqual(990);
 });
 
 test("what it hands out cannot be changed", async () => {

@@ -1,190 +1,166 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { type Backoff, backoffMs } from "./backoff.ts";
+import type { Backoff } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
-import { errorOf, Gone } from "./errors.ts";
-import { apiVersionOf, type KubeObject, keyOf, pathOf, type Resource } from "./objects.ts";
+import { type KubeObject, keyOf, type ObjectMeta, pathOf, type Resource } from "./objects.ts";
+import { Reflector } from "./reflector.ts";
+import { type IndexFunction, Store } from "./store.ts";
 
-export interface CacheOptions {
+/** Which objects of a kind a cache holds. */
+export interface CacheScope {
+  /** Empty or absent: all namespaces. */
+  readonly namespaces?: readonly string[] | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  /** Keep `metadata.managedFields`, which are half of a small object and of no use to most. Default: false. */
+  readonly managedFields?: boolean;
+}
+
+export interface CacheOptions extends CacheScope {
   readonly client: KubeClient;
   readonly resource: Resource;
-  /** Without it: all namespaces. */
-  readonly namespace?: string | undefined;
-  readonly labelSelector?: string | undefined;
   readonly log: Logger;
-  /** Called when the cache lists anew, for metrics. */
+  /** Called when a list is through, for metrics. */
   readonly onRelist?: () => void;
   readonly backoff?: Backoff;
   readonly silenceMs?: number;
+  readonly pageSize?: number;
 }
 
-/** Told of every object that came, changed or went. Both are given on a change. */
-export type ChangeHandler = (now: KubeObject | undefined, before: KubeObject | undefined) => void;
-
-interface WatchEvent {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
-  readonly object: KubeObject & { readonly code?: number };
+/** One change of one object. Both are given on an update; `initial` says that it is news only to us. */
+export interface Change {
+  readonly now: KubeObject | undefined;
+  readonly before: KubeObject | undefined;
+  readonly initial: boolean;
 }
 
-interface ListPage {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items?: readonly Omit<KubeObject, "apiVersion" | "kind">[];
-}
-
-const PAGE_SIZE = 500;
-const BACKOFF: Backoff = { firstMs: 200, longestMs: 15_000 };
-/** Bookmarks come about once a minute, so two minutes without a byte mean that nobody is there. */
-const SILENCE_MS = 120_000;
-const SHORT_WATCH_MS = 1_000;
-const WATCH_SECONDS = { least: 240, spread: 240 };
+/** Told of every object that came, changed or went. What it throws, or rejects with, is logged and changes nothing. */
+export type ChangeHandler = (change: Change) => unknown;
 
 /**
- * A copy of all objects of one kind, kept up to date by list and watch for as long as `run` runs. It survives
- * whatever the server does: a cut, silent or refused watch is taken up again where it stopped, a resource version that
- * is gone leads to a new list. Objects handed out are frozen, so that nobody can corrupt the copy.
+ * A copy of all objects of one kind, kept up to date for as long as `run` runs, whatever the server does. Any number
+ * of controllers share it. What it hands out is frozen, so that nobody can corrupt it for the others; it may be older
+ * than the server's, never newer.
  */
 export class Cache {
-  readonly #options: CacheOptions;
-  readonly #objects = new Map<string, KubeObject>();
-  readonly #handlers: ChangeHandler[] = [];
+  readonly resource: Resource;
   /** Resolves when the first list is in. */
   readonly synced: Promise<void>;
-  #markSynced: () => void = () => {};
-  #resourceVersion: string | undefined;
-  #synced = false;
-  #failures = 0;
+  readonly #options: CacheOptions;
+  readonly #store = new Store();
+  readonly #handlers = new Set<ChangeHandler>();
+  readonly #reflectors: readonly Reflector[];
+  readonly #unsynced: Set<string | undefined>;
+  readonly #markSynced: () => void;
+  #heardAt = performance.now();
 
   constructor(options: CacheOptions) {
+    const { namespaces = [], resource, client, log, backoff, silenceMs, pageSize } = options;
+    const { labelSelector, fieldSelector } = options;
     this.#options = options;
-    this.synced = new Promise((resolve) => {
-      this.#markSynced = resolve;
+    this.resource = resource;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.synced = promise;
+    this.#markSynced = resolve;
+    const scopes = namespaces.length === 0 ? [undefined] : [...new Set(namespaces)];
+    this.#unsynced = new Set(scopes);
+    this.#reflectors = scopes.map((namespace) => {
+      const path = pathOf(resource, { namespace });
+      const sink = {
+        upsert: (object: KubeObject) => this.#upsert(object, namespace),
+        remove: (object: KubeObject) => this.#set(keyOf(object), undefined, object),
+        listed: (keys: ReadonlySet<string>) => this.#listed(keys, namespace),
+        heard: () => {
+          this.#heardAt = performance.now();
+        },
+      };
+      const selectors = { labelSelector, fieldSelector };
+      return new Reflector({ client, resource, path, selectors, sink, log, backoff, silenceMs, pageSize });
     });
   }
 
   /** Whether the first list is in. */
   get hasSynced(): boolean {
-    return this.#synced;
+    return this.#unsynced.size === 0;
   }
 
-  get resource(): Resource {
-    return this.#options.resource;
+  get size(): number {
+    return this.#store.size;
   }
 
+  /** How long ago the server was last heard of, in ms. On a quiet watch it grows to a minute between bookmarks. */
+  get ageMs(): number {
+    return performance.now() - this.#heardAt;
+  }
+
+  /** @param key `namespace/name`, or `name` for objects without a namespace */
   get<T extends KubeObject>(key: string): T | undefined {
-    return this.#objects.get(key) as T | undefined;
+    return this.#store.get(key) as T | undefined;
   }
 
   list<T extends KubeObject>(matches: (object: KubeObject) => boolean = () => true): T[] {
-    return [...this.#objects.values()].filter(matches) as T[];
+    return [...this.#store.values()].filter(matches) as T[];
   }
 
-  /** Adds a handler. What it throws is logged and changes nothing. */
-  onChange(handler: ChangeHandler): void {
-    this.#handlers.push(handler);
+  /** Adds a way to find objects other than by key; again is no harm. @throws Error when the name has another meaning */
+  addIndex(name: string, valuesOf: IndexFunction): void {
+    this.#store.addIndex(name, valuesOf);
   }
 
-  /** Lists and watches until the signal; never rejects. */
+  /** The objects for which an index gives this value. @throws Error when there is no such index */
+  byIndex<T extends KubeObject>(index: string, value: string): T[] {
+    return this.#store.byIndex(index, value) as T[];
+  }
+
+  /** Adds a handler, and tells it of the objects that are there already. Returns how to take it away again. */
+  onChange(handler: ChangeHandler): () => void {
+    this.#handlers.add(handler);
+    for (const now of this.#store.values()) this.#tell(handler, { now, before: undefined, initial: true });
+    return () => this.#handlers.delete(handler);
+  }
+
+  /** Keeps the copy up to date until the signal; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const startedAt = Date.now();
-      try {
-        if (this.#resourceVersion === undefined) await this.#relist(signal);
-        await this.#watch(signal);
-        // A server that ends every watch at once must not be asked in a tight loop.
-        this.#failures = Date.now() - startedAt < SHORT_WATCH_MS ? this.#failures + 1 : 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#note(error);
-      }
-      if (this.#failures > 0) await this.#pause(signal);
-    }
+    await Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
   }
 
-  #note(error: unknown): void {
-    if (error instanceof Gone) this.#resourceVersion = undefined;
-    this.#failures += 1;
-    const { log, resource } = this.#options;
-    const level = this.#failures === 1 ? "info" : "warn";
-    log[level]({ err: error, resource: resource.plural, failures: this.#failures }, "Lost the watch");
+  #upsert(object: KubeObject, scope: string | undefined): void {
+    const key = keyOf(object);
+    const known = this.#store.get(key);
+    if (known !== undefined && known.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    const kept = this.#options.managedFields === true ? object : withoutManagedFields(object);
+    this.#set(key, kept, undefined, this.#unsynced.has(scope));
   }
 
-  async #pause(signal: AbortSignal): Promise<void> {
-    const ms = backoffMs(this.#options.backoff ?? BACKOFF, this.#failures);
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
-  }
-
-  async #relist(signal: AbortSignal): Promise<void> {
-    const { client, resource, namespace, labelSelector } = this.#options;
-    const found = new Map<string, KubeObject>();
-    let token: string | undefined;
-    let page: ListPage;
-    do {
-      const query = { limit: PAGE_SIZE, continue: token, labelSelector };
-      page = await client.request<ListPage>("GET", pathOf(resource, { namespace }), { query, signal });
-      for (const item of page.items ?? []) {
-        const object = this.#withKind(item);
-        found.set(keyOf(object), object);
-      }
-      token = page.metadata.continue;
-    } while (token !== undefined && token !== "");
-    this.#replace(found);
-    this.#resourceVersion = page.metadata.resourceVersion;
-    this.#synced = true;
-    this.#markSynced();
+  #listed(keys: ReadonlySet<string>, scope: string | undefined): void {
+    const gone = [...this.#store.values()].filter(
+      (object) => (scope === undefined || object.metadata.namespace === scope) && !keys.has(keyOf(object)),
+    );
+    for (const object of gone) this.#set(keyOf(object), undefined, object);
+    this.#unsynced.delete(scope);
+    if (this.hasSynced) this.#markSynced();
     this.#options.onRelist?.();
   }
 
-  /** Items of a list carry neither kind nor apiVersion. */
-  #withKind(item: Omit<KubeObject, "apiVersion" | "kind">): KubeObject {
-    return { apiVersion: apiVersionOf(this.resource), kind: this.resource.kind, ...item };
+  #set(key: string, now: KubeObject | undefined, last?: KubeObject, initial = false): void {
+    const before = this.#store.set(key, now) ?? last;
+    for (const handler of this.#handlers) this.#tell(handler, { now, before, initial });
   }
 
-  #replace(found: ReadonlyMap<string, KubeObject>): void {
-    for (const key of [...this.#objects.keys()]) if (!found.has(key)) this.#set(key, undefined);
-    for (const [key, object] of found) {
-      const known = this.#objects.get(key)?.metadata.resourceVersion;
-      if (known === undefined || known !== object.metadata.resourceVersion) this.#set(key, object);
-    }
-  }
-
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { client, resource, namespace, labelSelector, silenceMs } = this.#options;
-    const query = {
-      watch: true,
-      allowWatchBookmarks: true,
-      timeoutSeconds: Math.round(WATCH_SECONDS.least + Math.random() * WATCH_SECONDS.spread),
-      resourceVersion: this.#resourceVersion,
-      labelSelector,
+  #tell(handler: ChangeHandler, change: Change): void {
+    const failed = (error: unknown): void => {
+      const key = keyOf((change.now ?? change.before) as KubeObject);
+      this.#options.log.error({ err: error, resource: this.resource.plural, key }, "A change handler failed");
     };
-    const lines = client.lines(pathOf(resource, { namespace }), { query, signal, silenceMs: silenceMs ?? SILENCE_MS });
-    for await (const line of lines) this.#take(JSON.parse(line) as WatchEvent);
-  }
-
-  #take({ type, object }: WatchEvent): void {
-    if (type === "ERROR") throw errorOf(object.code ?? 500, JSON.stringify(object));
-    if (type === "DELETED") this.#set(keyOf(object), undefined, object);
-    else if (type !== "BOOKMARK") this.#set(keyOf(object), object);
-    this.#resourceVersion = object.metadata.resourceVersion;
-  }
-
-  #set(key: string, now: KubeObject | undefined, last?: KubeObject): void {
-    const before = this.#objects.get(key) ?? last;
-    if (now === undefined) this.#objects.delete(key);
-    else this.#objects.set(key, freeze(now));
-    for (const handler of this.#handlers) {
-      try {
-        handler(now, before);
-      } catch (error) {
-        this.#options.log.error({ err: error, resource: this.resource.plural, key }, "A change handler failed");
-      }
+    try {
+      const result = handler(change);
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 }
 
-function freeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const part of Object.values(value)) freeze(part);
-  }
-  return value;
+function withoutManagedFields(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & { readonly managedFields?: unknown };
+  return { ...object, metadata };
 }

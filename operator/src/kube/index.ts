@@ -1,11 +1,44 @@
-/** A controller core that knows nothing of AAA: client, caches, queue, controller, apply, metrics. */
+/**
+ * A controller core: all that an operator needs besides knowing its own resources. It knows nothing of AAA.
+ *
+ * A `Manager` is one process of an operator. Ask it for a `Cache` of each kind, add a controller whose `reconcile` makes
+ * the world as an object says, and `run` it. `docs/controller-core.md` has a whole operator.
+ */
 export { Applier, Foreign, hashOf, type Manifest, type Stamp } from "./apply.ts";
+export { type ApplySet, applySet, type Desired } from "./apply-set.ts";
 export { type Backoff, backoffMs } from "./backoff.ts";
-export { Cache, type ChangeHandler } from "./cache.ts";
-export { KubeClient } from "./client.ts";
-export { type Action, awaitChange, runController } from "./controller.ts";
-export { ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, Throttled, Unreachable } from "./errors.ts";
-export { createMetrics, type Metrics } from "./metrics.ts";
+export { Cache, type CacheScope, type Change, type ChangeHandler } from "./cache.ts";
+export { type ClientOptions, KubeClient, type RequestOptions } from "./client.ts";
+export {
+  type Action,
+  awaitChange,
+  Controller,
+  type ControllerOptions,
+  type ErrorPolicy,
+  type Reconcile,
+  type Reconciliation,
+  specChanged,
+} from "./controller.ts";
+export {
+  ApiError,
+  Conflict,
+  Forbidden,
+  Gone,
+  Invalid,
+  NotFound,
+  NotLeading,
+  ServerFailed,
+  Throttled,
+  Unauthorized,
+  Unreachable,
+} from "./errors.ts";
+export type { EventInput } from "./event-object.ts";
+export { EventRecorder } from "./events.ts";
+export { addFinalizer, removeFinalizer } from "./finalizers.ts";
+export { LeaderElector, LeadershipLost } from "./leader.ts";
+export { createLogger } from "./log.ts";
+export { type LeaderElectionSettings, Manager, type ManagerOptions, stopSignal } from "./manager.ts";
+export { Metrics } from "./metrics.ts";
 export {
   apiVersionOf,
   controllerOf,
@@ -13,9 +46,11 @@ export {
   keyOf,
   type ObjectMeta,
   type OwnerReference,
+  ownerKey,
+  ownerReferenceTo,
+  partsOf,
   pathOf,
   type Resource,
 } from "./objects.ts";
 export { parseQuantity } from "./quantity.ts";
-export { WorkQueue } from "./queue.ts";
-export { type Answer, portOf, serve } from "./server.ts";
+export type { IndexFunction } from "./store.ts";

@@ -5,7 +5,7 @@ import { until } from "../../../test/lib/until.ts";
 import { NotLeading } from "./errors.ts";
 import { type LeaderElectionOptions, LeaderElector, LeadershipLost } from "./leader.ts";
 import type { Lease } from "./lease.ts";
-import { type Call, FakeApiServer, type Fault, fail, json } from "./testing/fake-api-server.ts";
+import { type Call, FakeApiServer, type Fault, fail } from "./testing/fake-api-server.ts";
 
 const PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases/leader";
 const SOON = { deadlineMs: 10_000, intervalMs: 2 };
@@ -21,7 +21,7 @@ class Stage implements AsyncDisposable {
 
   private constructor(server: FakeApiServer) {
     this.server = server;
-    server.fault = (call, response) => this.fault(call, response) || this.write(call, response);
+    server.fault = (call, response) => this.fault(call, response);
   }
 
   static async open(): Promise<Stage> {
@@ -60,17 +60,6 @@ class Stage implements AsyncDisposable {
   put(spec: Lease["spec"]): void {
     const metadata = { namespace: "system", name: "leader" };
     this.server.put(PATH, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec } as Lease);
-  }
-
-  /** A write as the API server does it: makes only what is not there, updates only the version that is there. */
-  write({ method, path, body }: Call, response: ServerResponse): boolean {
-    if (body === undefined || (method !== "POST" && method !== "PUT")) return false;
-    const target = method === "POST" ? `${path}/${body.metadata.name}` : path;
-    const known = this.server.objects.get(target)?.metadata.resourceVersion;
-    if (method === "PUT" && known === undefined) fail(response, 404, "NotFound");
-    else if (known !== body.metadata.resourceVersion) fail(response, 409, "Conflict");
-    else json(response, 200, this.server.put(target, body));
-    return true;
   }
 
   /** Resolves when more of these calls have come. Of three, one was begun and answered since. */
@@ -165,7 +154,7 @@ test.each([
   stage.fault = (call, response) => {
     if (call.method === "GET" || held.length >= 2) return false;
     // Both have looked before either of them writes.
-    held.push(() => stage.write(call, response));
+    held.push(() => stage.server.answer(call, response));
     if (held.length === 2) for (const proceed of held) proceed();
     return true;
   };
@@ -193,9 +182,9 @@ test("waiting for the lease ends with the signal, by its reason and without a wr
 
 test("a lease that was ours too late is taken again before we lead, in the same term", async () => {
   await using stage = await Stage.open();
-  stage.fault = once((call, response) => {
+  stage.fault = once(() => {
     stage.now += 10_000;
-    return stage.write(call, response);
+    return false;
   });
   const elector = await stage.leader("us");
   expect(elector.isLeading).toBe(true);
@@ -236,10 +225,10 @@ test("a renewal counts from before it was sent", async () => {
   await using stage = await Stage.open();
   const elector = await stage.leader("us");
   const held = caught(elector.hold(stage.signal));
-  stage.fault = once((call, response) => {
+  stage.fault = once(() => {
     stage.now += 4_000;
     stage.fault = failing;
-    return stage.write(call, response);
+    return false;
   });
   await stage.more("PUT");
   stage.now += 5_999;
@@ -269,10 +258,10 @@ test("a leader that cannot renew tries until its deadline, and has then lost", a
 test("a process that wakes after its deadline does not lead, though it has not looked yet and its answer comes", async () => {
   await using stage = await Stage.open();
   const elector = await stage.leader("us");
-  stage.fault = once((call, response) => {
+  stage.fault = once(() => {
     stage.now += 10_000;
     expect(elector.isLeading).toBe(false);
-    return stage.write(call, response);
+    return false;
   });
   expect(await caught(elector.hold(stage.signal))).toBeInstanceOf(LeadershipLost);
   expect(stage.lease?.spec?.holderIdentity).toBe("us");

@@ -1,101 +1,175 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { QueueObserver } from "./queue.ts";
+import type { Cache } from "./cache.ts";
+import type { Priority, QueueObserver } from "./queue.ts";
 
-const RECONCILE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+export type ReconcileResult = "success" | "requeue_after" | "error" | "terminal_error" | "panic";
+
+export interface ControllerMetrics extends QueueObserver {
+  reconciled(result: ReconcileResult): void;
+  /** @param ms how long a reconcile took */
+  took(ms: number): void;
+  timedOut(): void;
+}
+
+const RECONCILE_SECONDS = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 1.75, 2,
+  2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
+];
 const QUEUE_SECONDS = Array.from({ length: 12 }, (_, exponent) => 1e-8 * 10 ** exponent);
+/** controller-runtime's numbers for the two priorities. */
+const PRIORITIES: Readonly<Record<Priority, string>> = { normal: "0", low: "-100" };
+const TERMINAL_AND_PANIC = ["terminal_error", "panic"] as const;
 
-export interface ReconcileMetrics {
-  reconciled(result: "success" | "error" | "requeue_after"): void;
-  took(seconds: number): void;
-}
+/**
+ * All metrics of a process, under the names and labels that controller-runtime gives them, so that dashboards and
+ * alerts made for it work; those that it does not have begin with `kube_cache_`.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #caches = new Set<Cache>();
+  readonly #working = new Map<string, () => number[]>();
+  readonly #requests = this.#counter("rest_client_requests_total", "Answers of the API server", [
+    "code",
+    "method",
+    "host",
+  ]);
+  readonly #leading = this.#gauge("leader_election_master_status", "1 while this process leads", ["name"]);
+  readonly #relists = this.#counter("kube_cache_relists_total", "Times that all objects were listed", ["resource"]);
+  readonly #reconciles = this.#reconcileFamilies();
+  readonly #queues = this.#queueFamilies();
 
-export interface Metrics {
-  readonly registry: Registry;
-  readonly reconcile: ReconcileMetrics;
-  readonly queue: QueueObserver;
-  answered(method: string, status: number): void;
-  relisted(resource: string): void;
-}
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge("kube_cache_age_seconds", "Time since the server was last heard of", ["resource"], (gauge) => {
+      for (const { resource, ageMs } of this.#caches) gauge.set({ resource: resource.plural }, ageMs / 1000);
+    });
+    this.#gauge("kube_cache_objects", "Objects held", ["resource"], (gauge) => {
+      for (const { resource, size } of this.#caches) gauge.set({ resource: resource.plural }, size);
+    });
+  }
 
-/** Metrics of one controller, under the names and labels that dashboards for controller-runtime expect. */
-export function createMetrics(controller: string): Metrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const requests = new Counter({
-    name: "rest_client_requests_total",
-    help: "Answers of the API server by method and code",
-    labelNames: ["method", "code"] as const,
-    registers,
-  });
-  const relists = new Counter({
-    name: "kube_cache_relists_total",
-    help: "Times a cache listed all its objects",
-    labelNames: ["resource"] as const,
-    registers,
-  });
-  return {
-    registry,
-    reconcile: reconcileMetrics(controller, registers),
-    queue: queueMetrics(controller, registers),
-    answered: (method, status) => requests.inc({ method, code: String(status) }),
-    relisted: (resource) => relists.inc({ resource }),
-  };
-}
+  /** Counts an answer of the API server; `code` is the HTTP status, or "<error>" when none came. */
+  readonly answered = (method: string, code: string, host: string): void => this.#requests.inc({ code, method, host });
 
-function reconcileMetrics(controller: string, registers: Registry[]): ReconcileMetrics {
-  const total = new Counter({
-    name: "controller_runtime_reconcile_total",
-    help: "Reconciliations by result",
-    labelNames: ["controller", "result"] as const,
-    registers,
-  });
-  const errors = new Counter({
-    name: "controller_runtime_reconcile_errors_total",
-    help: "Reconciliations that failed",
-    labelNames: ["controller"] as const,
-    registers,
-  });
-  const seconds = new Histogram({
-    name: "controller_runtime_reconcile_time_seconds",
-    help: "Time a reconciliation took",
-    labelNames: ["controller"] as const,
-    buckets: RECONCILE_SECONDS,
-    registers,
-  });
-  errors.inc({ controller }, 0);
-  return {
-    reconciled(result) {
-      total.inc({ controller, result });
-      if (result === "error") errors.inc({ controller });
-    },
-    took: (value) => seconds.observe({ controller }, value),
-  };
-}
+  relisted(resource: string): void {
+    this.#relists.inc({ resource });
+  }
 
-function queueMetrics(controller: string, registers: Registry[]): QueueObserver {
-  const labelNames = ["name", "controller"] as const;
-  const labels = { name: controller, controller };
-  const depth = new Gauge({ name: "workqueue_depth", help: "Keys that wait", labelNames, registers });
-  const adds = new Counter({ name: "workqueue_adds_total", help: "Keys added", labelNames, registers });
-  const waited = new Histogram({
-    name: "workqueue_queue_duration_seconds",
-    help: "Time a key waited",
-    labelNames,
-    buckets: QUEUE_SECONDS,
-    registers,
-  });
-  const worked = new Histogram({
-    name: "workqueue_work_duration_seconds",
-    help: "Time a key was worked on",
-    labelNames,
-    buckets: QUEUE_SECONDS,
-    registers,
-  });
-  return {
-    added: () => adds.inc(labels),
-    depth: (value) => depth.set(labels, value),
-    started: (ms) => waited.observe(labels, ms / 1000),
-    finished: (ms) => worked.observe(labels, ms / 1000),
-  };
+  leading(name: string, leads: boolean): void {
+    this.#leading.set({ name }, leads ? 1 : 0);
+  }
+
+  cache(cache: Cache): void {
+    this.#caches.add(cache);
+  }
+
+  /** The metrics of one controller, all of them at zero. `working` says for how long each key has been worked on, in ms. */
+  controller(controller: string, workers: number, working: () => number[]): ControllerMetrics {
+    const { total, errors, terminal, panics, timeouts, seconds, maximum, active } = this.#reconciles;
+    const { depth, adds, waited, worked, retries } = this.#queues;
+    const of = { controller };
+    const queue = { name: controller, controller };
+    this.#working.set(controller, working);
+    for (const result of ["success", "error", "requeue", "requeue_after"]) total.inc({ ...of, result }, 0);
+    for (const counter of [errors, terminal, panics, timeouts]) counter.inc(of, 0);
+    for (const counter of [adds, retries]) counter.inc(queue, 0);
+    for (const priority of Object.values(PRIORITIES)) depth.set({ ...queue, priority }, 0);
+    maximum.set(of, workers);
+    active.set(of, 0);
+    return {
+      reconciled(result) {
+        const isError = result === "error" || TERMINAL_AND_PANIC.some((other) => other === result);
+        total.inc({ ...of, result: isError ? "error" : result });
+        if (isError) errors.inc(of);
+        if (result === "terminal_error") terminal.inc(of);
+        if (result === "panic") panics.inc(of);
+      },
+      took: (ms) => seconds.observe(of, ms / 1000),
+      timedOut: () => timeouts.inc(of),
+      added: () => adds.inc(queue),
+      depth: (priority, value) => depth.set({ ...queue, priority: PRIORITIES[priority] }, value),
+      delayed: () => retries.inc(queue),
+      started(ms) {
+        active.inc(of);
+        waited.observe(queue, ms / 1000);
+      },
+      finished(ms) {
+        active.dec(of);
+        worked.observe(queue, ms / 1000);
+      },
+    };
+  }
+
+  #reconcileFamilies() {
+    const of = ["controller"] as const;
+    const name = (rest: string): string => `controller_runtime_${rest}`;
+    return {
+      total: this.#counter(name("reconcile_total"), "Reconciliations by result", ["controller", "result"]),
+      errors: this.#counter(name("reconcile_errors_total"), "Reconciliations that failed", of),
+      terminal: this.#counter(name("terminal_reconcile_errors_total"), "Failures that are not retried", of),
+      panics: this.#counter(name("reconcile_panics_total"), "Failures that only wrong code has", of),
+      timeouts: this.#counter(name("reconcile_timeouts_total"), "Reconciliations that took too long", of),
+      maximum: this.#gauge(name("max_concurrent_reconciles"), "Workers", of),
+      active: this.#gauge(name("active_workers"), "Workers that work", of),
+      seconds: this.#histogram(name("reconcile_time_seconds"), "Duration of reconciliations", of, RECONCILE_SECONDS),
+    };
+  }
+
+  #queueFamilies() {
+    const of = ["name", "controller"] as const;
+    const eachQueue = (value: (working: number[]) => number) => (gauge: Gauge<"name" | "controller">) => {
+      for (const [controller, working] of this.#working) {
+        gauge.set({ name: controller, controller }, value(working()) / 1000);
+      }
+    };
+    this.#gauge(
+      "workqueue_unfinished_work_seconds",
+      "Time spent on keys that are still worked on",
+      of,
+      eachQueue((working) => working.reduce((sum, ms) => sum + ms, 0)),
+    );
+    this.#gauge(
+      "workqueue_longest_running_processor_seconds",
+      "Time spent on the key that is worked on for longest",
+      of,
+      eachQueue((working) => Math.max(0, ...working)),
+    );
+    return {
+      depth: this.#gauge("workqueue_depth", "Keys that wait", [...of, "priority"]),
+      adds: this.#counter("workqueue_adds_total", "Keys added", of),
+      retries: this.#counter("workqueue_retries_total", "Keys added with a delay", of),
+      waited: this.#histogram("workqueue_queue_duration_seconds", "Time a key waited", of, QUEUE_SECONDS),
+      worked: this.#histogram("workqueue_work_duration_seconds", "Time a key was worked on", of, QUEUE_SECONDS),
+    };
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  }
+
+  #histogram<L extends string>(name: string, help: string, labelNames: readonly L[], buckets: number[]): Histogram<L> {
+    return new Histogram({ name, help, labelNames: [...labelNames], buckets, registers: [this.registry] });
+  }
+
+  /** @param collect called before each scrape */
+  #gauge<L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    collect?: (gauge: Gauge<L>) => void,
+  ): Gauge<L> {
+    return new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.registry],
+      ...(collect === undefined
+        ? {}
+        : {
+            collect() {
+              collect(this);
+            },
+          }),
+    });
+  }
 }

@@ -13,6 +13,7 @@ export interface ObjectMeta {
   readonly generation?: number;
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
+  readonly finalizers?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
@@ -59,7 +60,34 @@ export function keyOf({ metadata: { namespace, name } }: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
+/** The parts of a key. */
+export function partsOf(key: string): { readonly namespace?: string; readonly name: string } {
+  const [first = "", second] = key.split("/");
+  return second === undefined ? { name: first } : { namespace: first, name: second };
+}
+
 /** The owner that controls an object, if it has one. */
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+}
+
+/** The reference by which a child names the object that controls it. The child goes when its owner goes. */
+export function ownerReferenceTo(resource: Resource, { metadata: { name, uid = "" } }: KubeObject): OwnerReference {
+  const apiVersion = apiVersionOf(resource);
+  return { apiVersion, kind: resource.kind, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+/**
+ * The key of the object of kind `owner` that controls a child; undefined when none does. Any version of the owner's
+ * group counts.
+ */
+export function ownerKey(owner: Resource, child: KubeObject): string | undefined {
+  const reference = controllerOf(child);
+  if (reference?.kind !== owner.kind || groupOf(reference.apiVersion) !== owner.group) return undefined;
+  const { namespace } = child.metadata;
+  return namespace === undefined ? reference.name : `${namespace}/${reference.name}`;
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
 }

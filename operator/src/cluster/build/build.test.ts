@@ -1,8 +1,9 @@
 import { expect, test } from "@jest/globals";
 import type { V1PodSpec, V1StatefulSetSpec } from "@kubernetes/client-node";
+import type { Desired } from "../../kube/index.ts";
 import { aCluster, anAaaCluster, SETTINGS } from "../testing/fixtures.ts";
 import { validate } from "../validate.ts";
-import { build, type Child } from "./index.ts";
+import { build } from "./index.ts";
 
 interface Workload {
   readonly kind: string;
@@ -11,9 +12,9 @@ interface Workload {
   readonly pod: V1PodSpec;
 }
 
-const kindAndName = ({ resource, manifest }: Child): string => `${resource.kind}/${manifest.metadata.name}`;
+const kindAndName = ({ resource, manifest }: Desired): string => `${resource.kind}/${manifest.metadata.name}`;
 
-function workloads(children: readonly Child[]): Workload[] {
+function workloads(children: readonly Desired[]): Workload[] {
   return children.flatMap(({ resource, manifest }) => {
     const { spec } = manifest as unknown as { readonly spec?: V1StatefulSetSpec };
     const pod = spec?.template?.spec;

@@ -1,4 +1,4 @@
-import type { Manifest, Resource } from "../../kube/index.ts";
+import type { Desired, Manifest, Resource } from "../../kube/index.ts";
 import { CONFIG_MAP, DEPLOYMENT, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET } from "../kinds.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import { aaaNodesService, aaaStatefulSet } from "./aaa.ts";
@@ -11,16 +11,11 @@ import { gatewaysOf } from "./gateways.ts";
 import { ossNodesService, ossStatefulSet } from "./oss.ts";
 import { ossDatabaseService, ossDatabaseStatefulSet } from "./oss-database.ts";
 
-export interface Child {
-  readonly resource: Resource;
-  readonly manifest: Manifest;
-}
-
 /**
  * Everything an AaaCluster consists of, apart from its Secrets. Configuration and Services come first, because pods
  * would start without them only to wait.
  */
-export function build(cluster: ValidatedCluster): readonly Child[] {
+export function build(cluster: ValidatedCluster): readonly Desired[] {
   const { names, broker, oss, nodes } = cluster;
   const gateways = gatewaysOf(cluster);
   const children: readonly (readonly [Resource, Manifest | null])[] = [

@@ -25,6 +25,7 @@ const ALL_NAMESPACES = /\/namespaces\/[^/]+/;
  * instead. It knows no schemas, defaults or field managers; whole objects are replaced.
  */
 export class FakeApiServer implements AsyncDisposable {
+  readonly config: KubeConfig;
   readonly client: KubeClient;
   readonly calls: Call[] = [];
   /** Kept up to date by requests, or set by a test beforehand: path -> object. */
@@ -41,6 +42,7 @@ export class FakeApiServer implements AsyncDisposable {
       { name: "fake", server: `http://127.0.0.1:${portOf(server)}`, skipTLSVerify: true },
       { name: "test", token: "secret" },
     );
+    this.config = config;
     this.client = new KubeClient(config);
   }
 
@@ -114,10 +116,11 @@ export class FakeApiServer implements AsyncDisposable {
       body: text === "" ? undefined : JSON.parse(text),
     };
     this.calls.push(call);
-    if (!this.fault(call, response)) this.#answer(call, response);
+    if (!this.fault(call, response)) this.answer(call, response);
   }
 
-  #answer(call: Call, response: ServerResponse): void {
+  /** Answers a call as without a fault: for faults that only put it off. */
+  answer(call: Call, response: ServerResponse): void {
     const { method, path, query, body } = call;
     if (method === "POST" && body !== undefined) {
       const target = `${path}/${body.metadata.name}`;
@@ -133,7 +136,12 @@ export class FakeApiServer implements AsyncDisposable {
     }
     const target = `${object.collection}/${object.name}`;
     const known = this.objects.get(target);
-    if (method === "PATCH" && body !== undefined) {
+    if (method === "PUT" && body !== undefined) {
+      // Updates only the version that is there.
+      if (known === undefined) fail(response, 404, "NotFound");
+      else if (known.metadata.resourceVersion !== body.metadata.resourceVersion) fail(response, 409, "Conflict");
+      else json(response, 200, this.put(target, body));
+    } else if (method === "PATCH" && body !== undefined) {
       const whole = object.subresource === undefined ? body : { ...known, ...body, metadata: known?.metadata };
       json(response, known === undefined ? 201 : 200, this.put(target, whole as KubeObject));
     } else if (known === undefined) fail(response, 404, "NotFound");

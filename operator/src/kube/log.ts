@@ -1,0 +1,15 @@
+import { type Logger, pino } from "pino";
+
+/**
+ * A logger that writes JSON lines: `level`, `time` (ISO 8601), `msg`, and `err` for errors. Lines of a controller name
+ * it in `controller`, and the object in `namespace` and `name`; all lines of one reconcile have the same `reconcile`.
+ * @param level trace, debug, info, warn, error or fatal
+ */
+export function createLogger(level = "info"): Logger {
+  return pino({
+    base: null,
+    level,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+}
