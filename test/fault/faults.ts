@@ -1,5 +1,7 @@
-/** What goes over the wire: bytes, then a pause; or the end of the answer, of the connection, or of all signs of life. */
-export type Step = { readonly send: Buffer; readonly pauseMs?: number } | "end" | "cut" | "silence";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What happens at the wire: bytes, a pause, or the end of the answer, of the connection, or of all signs of life. */
+export type Step = { readonly send: Buffer } | { readonly wait: () => Promise<unknown> } | "end" | "cut" | "silence";
 
 /** An answer that the server never gave. */
 export interface Answer {
@@ -53,13 +55,22 @@ export function tooManyRequests(retryAfterSeconds: number): Fault {
   return refusal("429", status(429, "TooManyRequests", "come back later"), headers);
 }
 
-/** Every line comes byte by byte, of a long line the first `bytes`; the rest of it comes at once. */
+/** Every line comes byte by byte, of a long line the last `bytes`; what is before them comes at once. */
 export function byteByByte({ bytes, pauseMs }: { readonly bytes: number; readonly pauseMs: number }): Fault {
   const line = (whole: Buffer): Step[] => {
-    const slow = [...whole.subarray(0, bytes)].map((byte) => ({ send: Buffer.of(byte), pauseMs }));
-    return [...slow, { send: whole.subarray(bytes) }];
+    const slowFrom = Math.max(0, whole.length - bytes);
+    const slow = [...whole.subarray(slowFrom)].flatMap((byte) => [
+      { send: Buffer.of(byte) },
+      { wait: () => sleep(pauseMs) },
+    ]);
+    return [{ send: whole.subarray(0, slowFrom) }, ...slow];
   };
   return { name: "byte by byte", line };
+}
+
+/** The line comes when a promise says so, and not before. */
+export function heldUntil(released: Promise<unknown>): Fault {
+  return { name: "held", line: (line) => [{ wait: () => released }, { send: line }] };
 }
 
 function firstHalf(line: Buffer): Buffer {

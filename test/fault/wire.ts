@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import https from "node:https";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Step } from "./faults.ts";
 
@@ -51,11 +50,9 @@ async function take(step: Step, response: ServerResponse): Promise<void> {
   if (step === "end") response.end();
   else if (step === "cut") response.destroy();
   else if (step === "silence") await once(response, "close");
-  else {
-    // What the kernel has not taken yet would be lost by a cut.
-    await new Promise((resolve) => response.write(step.send, resolve));
-    if (step.pauseMs !== undefined) await sleep(step.pauseMs);
-  }
+  else if ("wait" in step) await step.wait();
+  // What the kernel has not taken yet would be lost by a cut.
+  else await new Promise((resolve) => response.write(step.send, resolve));
 }
 
 /** Lines with their newlines, and at the end what has none. */
