@@ -64,7 +64,7 @@ export async function createMissing(
     if (secrets[name] !== undefined) continue;
     const stringData = generate();
     try {
-      await applier.createOnce(SECRET, { metadata: { name }, type: "Opaque", stringData } as never, stamp);
+      await applier.createOnce(SECRET, { metadata: { name }, type: "Opaque", stringData }, stamp);
       secrets[name] = stringData;
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;

@@ -7,7 +7,6 @@ import {
   type ControllerOptions,
   type KubeObject,
   keyOf,
-  ownerKey,
   type Resource,
   specChanged,
 } from "../kube/index.ts";
@@ -20,7 +19,7 @@ export type LiveStatefulSet = KubeObject & V1StatefulSet & { metadata: KubeObjec
 export type LiveDeployment = KubeObject & V1Deployment & { metadata: KubeObject["metadata"] };
 export type LiveService = KubeObject & V1Service & { metadata: KubeObject["metadata"] };
 
-/** Name of the index that finds what belongs to a cluster, by the cluster's key. */
+/** Name of the index that finds the pods of a cluster, by the cluster's key. */
 const CLUSTER = "cluster";
 
 /** Everything the operator watches: the AaaClusters, their children, and the pods of those. */
@@ -35,7 +34,6 @@ export class World {
     this.#clusters = cacheOf(AAA_CLUSTER);
     this.#children = new Map(CHILD_KINDS.map((kind) => [kind, cacheOf(kind, ours)]));
     this.#pods = cacheOf(POD, ours);
-    for (const cache of this.#children.values()) cache.addIndex(CLUSTER, clusterOfChild);
     this.#pods.addIndex(CLUSTER, clusterOfPod);
   }
 
@@ -61,7 +59,7 @@ export class World {
 
   /** The live objects of one child kind that belong to a cluster. */
   children<T extends KubeObject>(resource: Resource, cluster: KubeObject): T[] {
-    return this.#children.get(resource)?.byIndex<T>(CLUSTER, keyOf(cluster)) ?? [];
+    return this.#children.get(resource)?.ownedBy<T>(AAA_CLUSTER, keyOf(cluster)) ?? [];
   }
 
   /** The pods of one component, in the order of their names. */
@@ -71,11 +69,6 @@ export class World {
       .filter(({ metadata }) => componentOf(metadata.labels) === component)
       .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name, "en", { numeric: true }));
   }
-}
-
-function clusterOfChild(child: KubeObject): readonly string[] {
-  const key = ownerKey(AAA_CLUSTER, child);
-  return key === undefined ? [] : [key];
 }
 
 /** A pod's owner is a StatefulSet or a ReplicaSet; its label names the cluster. */

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { Applier, Foreign } from "./apply.ts";
+import { applySet } from "./apply-set.ts";
 import type { KubeObject } from "./objects.ts";
-import { FakeApiServer } from "./testing/fake-api-server.ts";
+import { FakeApiServer, fail } from "./testing/fake-api-server.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
 const PATH = "/api/v1/namespaces/a/configmaps/one";
@@ -58,6 +59,34 @@ test("an object of that name that is not ours is left alone, also when the cache
   server.put(PATH, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "a" } });
   await expect(applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp)).rejects.toBeInstanceOf(Foreign);
   expect(server.writes).toEqual([]);
+});
+
+test("what is written names the object it was decided for, so that another of its name is refused", async () => {
+  const live = await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  await applier.apply(CONFIG_MAP, manifest({ k: "other" }), live, stamp);
+  expect(server.writes.map(({ body }) => body?.metadata.uid)).toEqual([undefined, live.metadata.uid]);
+});
+
+test("a set is made in its order, what is no longer in it goes, and what fails keeps nothing else from being done", async () => {
+  const paths = () => server.writes.map(({ method, path }) => `${method} ${path.split("/").at(-1)}`);
+  const set = (names: readonly string[], live: readonly KubeObject[]) =>
+    applySet(applier, {
+      desired: names.map((name) => ({ resource: CONFIG_MAP, manifest: { metadata: { name }, data: {} } })),
+      live: new Map([[CONFIG_MAP, live]]),
+      stamp,
+    });
+  expect(await set(["one", "two", "three"], [])).toEqual([]);
+  expect(paths()).toEqual(["PATCH one", "PATCH two", "PATCH three"]);
+  const live = [...server.objects.values()];
+  const going = { ...live[0], metadata: { ...live[0]?.metadata, name: "going", deletionTimestamp: "now" } };
+  server.fault = ({ method, path }, response) => {
+    if (method !== "PATCH" || !path.endsWith("four")) return false;
+    fail(response, 422, "Invalid");
+    return true;
+  };
+  const errors = await set(["four", "five", "three"], [...live, going as KubeObject]);
+  expect(errors.map(({ name }) => name)).toEqual(["Invalid"]);
+  expect(paths().slice(3)).toEqual(["PATCH four", "PATCH five", "DELETE one", "DELETE two"]);
 });
 
 test("a status is written only when it differs", async () => {

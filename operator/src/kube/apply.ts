@@ -27,14 +27,16 @@ export interface Stamp {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** An object to make: its identity and whatever fields we want to set. */
-export interface Manifest {
+interface Named {
   readonly metadata: {
     readonly name: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
 }
+
+/** An object to make: its identity and whatever fields we want to set, of a type that names them or of none. */
+export type Manifest = Named | (Named & Readonly<Record<string, unknown>>);
 
 const APPLY = "application/apply-patch+yaml";
 

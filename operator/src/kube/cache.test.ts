@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../../test/lib/until.ts";
 import { Cache, type CacheOptions, type ChangeHandler } from "./cache.ts";
-import type { KubeObject } from "./objects.ts";
+import { type KubeObject, ownerReferenceTo } from "./objects.ts";
 import { FakeApiServer, fail, json } from "./testing/fake-api-server.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
@@ -252,6 +252,24 @@ test("objects are found by an index, also after they changed", async () => {
   await until("the last event is in", () => cache.size === 1, DEADLINE);
   expect(named("red")).toEqual([]);
   expect(named("blue")).toEqual(["one"]);
+});
+
+test("the objects that an object controls are found by its kind and key, also when they change hands", async () => {
+  const owner = { group: "example.com", version: "v1", kind: "Owner", plural: "owners" };
+  const child = (name: string, of: string): void => {
+    const ownerReferences = [ownerReferenceTo(owner, { ...configMap(of), kind: "Owner" })];
+    server.put(pathOf(name), { ...configMap(name), metadata: { ...configMap(name).metadata, ownerReferences } });
+  };
+  child("x", "one");
+  child("y", "two");
+  put("z");
+  await start();
+  const ownedBy = (key: string) => cache.ownedBy(owner, key).map(({ metadata }) => metadata.name);
+  expect([ownedBy("a/one"), ownedBy("a/two"), ownedBy("b/one")]).toEqual([["x"], ["y"], []]);
+  child("x", "two");
+  await until("the change is in", () => ownedBy("a/one").length === 0, DEADLINE);
+  expect(ownedBy("a/two").sort()).toEqual(["x", "y"]);
+  expect(cache.ownedBy({ ...owner, group: "other.com" }, "a/two")).toEqual([]);
 });
 
 test("an index has one meaning", async () => {

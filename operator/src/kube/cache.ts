@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Backoff } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
-import { type KubeObject, keyOf, type ObjectMeta, pathOf, type Resource } from "./objects.ts";
+import { type KubeObject, keyOf, type ObjectMeta, ownerKey, pathOf, type Resource } from "./objects.ts";
 import { Reflector } from "./reflector.ts";
 import { type IndexFunction, Store } from "./store.ts";
 
@@ -111,6 +111,13 @@ export class Cache {
     return this.#store.byIndex(index, value) as T[];
   }
 
+  /** The objects that are controlled by the object of kind `owner` with this key. */
+  ownedBy<T extends KubeObject>(owner: Resource, key: string): T[] {
+    const index = `owner ${owner.kind}.${owner.group}`;
+    if (!this.#store.hasIndex(index)) this.#store.addIndex(index, (child) => listOf(ownerKey(owner, child)));
+    return this.byIndex(index, key);
+  }
+
   /** Adds a handler, and tells it of the objects that are there already. Returns how to take it away again. */
   onChange(handler: ChangeHandler): () => void {
     this.#handlers.add(handler);
@@ -148,8 +155,8 @@ export class Cache {
 
   #tell(handler: ChangeHandler, change: Change): void {
     const failed = (error: unknown): void => {
-      const key = keyOf((change.now ?? change.before) as KubeObject);
-      this.#options.log.error({ err: error, resource: this.resource.plural, key }, "A change handler failed");
+      const { namespace, name } = (change.now ?? change.before)?.metadata ?? {};
+      this.#options.log.error({ err: error, kind: this.resource.kind, namespace, name }, "A change handler failed");
     };
     try {
       const result = handler(change);
@@ -158,6 +165,10 @@ export class Cache {
       failed(error);
     }
   }
+}
+
+function listOf(key: string | undefined): readonly string[] {
+  return key === undefined ? [] : [key];
 }
 
 function withoutManagedFields(object: KubeObject): KubeObject {

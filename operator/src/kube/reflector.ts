@@ -93,7 +93,7 @@ export class Reflector {
       this.#failures += 1;
       const waitMs = backoffMs(backoff, this.#failures);
       const level = this.#failures === 1 ? "info" : "warn";
-      log[level]({ err: error, resource: resource.plural, failures: this.#failures }, "Lost the watch");
+      log[level]({ err: error, kind: resource.kind, failures: this.#failures }, "Lost the watch");
       return error instanceof Throttled ? Math.max(waitMs, error.retryAfterMs) : waitMs;
     }
   }
