@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { goBuild } from "../../cluster/go.ts";
+import { cached, hashOf, hashOfFiles } from "../../lib/cache.ts";
+import { step } from "../../lib/steps.ts";
+
+/** A controller to measure: what is started, before the flags that tell it where and what. */
+export interface Program {
+  readonly name: "ours" | "controller-runtime";
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
+const PEER = join(import.meta.dirname, "peer");
+const DOCKERFILE = join(REPOSITORY, "images", "operator", "Dockerfile");
+
+/** The controller written with controller-runtime, built from its Go module the first time. */
+export async function peerProgram(): Promise<Program> {
+  const key = hashOf(await hashOfFiles(PEER), process.arch);
+  const folder = await cached("bench-controller-runtime", key, (dir) =>
+    step("Build the controller with controller-runtime", () =>
+      goBuild(PEER, ["-trimpath", "-ldflags=-s -w", "-o", join(dir, "peer"), "."]),
+    ),
+  );
+  return { name: "controller-runtime", command: [join(folder, "peer")], environment: {} };
+}
+
+/** The controller on our core, in one file and with Node's flags, as the operator's image runs. */
+export async function ourProgram(): Promise<Program> {
+  const own = ["ours.ts", "clock.ts", "programs.ts"].map((file) => join(import.meta.dirname, file));
+  const core = ["operator/src/kube", "package-lock.json"].map((path) => join(REPOSITORY, path));
+  const key = await hashOfFiles(...own, ...core);
+  const folder = await cached("bench-kube-core", key, bundleOurs);
+  const { flags, environment } = imageSettings(await readFile(DOCKERFILE, "utf8"));
+  return { name: "ours", command: [process.execPath, ...flags, join(folder, "main.js")], environment };
+}
+
+// Options as in images/bundle.ts.
+async function bundleOurs(dir: string): Promise<void> {
+  await build({
+    absWorkingDir: REPOSITORY,
+    entryPoints: [join(import.meta.dirname, "ours.ts")],
+    outfile: join(dir, "main.js"),
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    banner: {
+      js: 'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);',
+    },
+    minifyWhitespace: true,
+    keepNames: true,
+    sourcemap: "linked",
+    sourcesContent: false,
+    logLevel: "error",
+  });
+}
+
+/** Pure: Node's flags and the environment that an image of a bundled service sets. */
+export function imageSettings(
+  dockerfile: string,
+): Pick<Program, "environment"> & { readonly flags: readonly string[] } {
+  const entrypoint = /^ENTRYPOINT (\["node".*\])$/m.exec(dockerfile)?.[1] ?? '["node", "main.js"]';
+  const variables = dockerfile.matchAll(/^ENV (\w+)=(\S+)$/gm);
+  return {
+    flags: (JSON.parse(entrypoint) as string[]).slice(1, -1),
+    environment: Object.fromEntries([...variables].map(([, name, value]) => [name, value])) as Record<string, string>,
+  };
+}

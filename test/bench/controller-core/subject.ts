@@ -1,0 +1,88 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { until } from "../../lib/until.ts";
+import { now } from "./clock.ts";
+import type { Program } from "./programs.ts";
+
+/** A controller under measurement, in a process of its own. */
+export interface Subject extends AsyncDisposable {
+  /** When its process was spawned, as `now` says it. */
+  readonly spawnedAt: number;
+  /** When its cache was started, and when it had reconciled every object once. */
+  synced(): Promise<{ readonly startedAt: number; readonly syncedAt: number }>;
+  usage(): Promise<Usage>;
+  /** Ends it gently; resolves to the latency of every update it saw, in ms. */
+  end(): Promise<readonly number[]>;
+}
+
+/** What a process has used since it began. */
+export interface Usage {
+  /** Seconds of all its threads, in user and kernel mode. */
+  readonly cpuSeconds: number;
+  /** The most resident memory it ever had. */
+  readonly peakMib: number;
+}
+
+/** What the controllers print, one JSON object a line; times as `now` says them. */
+interface Lines {
+  started?: { readonly at: number };
+  synced?: { readonly at: number };
+  latencies?: { readonly ms: readonly number[] };
+}
+
+const DEADLINE = { deadlineMs: 120_000, intervalMs: 25 };
+const TICKS_PER_SECOND = 100;
+// Ends the controller when this process ends in whatever way.
+const WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"] as const;
+
+/** Starts a controller with the given flags, name -> value. */
+export function startSubject(program: Program, flags: Readonly<Record<string, string>>): Subject {
+  const [command, ...prefix] = WITH_PARENT;
+  const args = [...prefix, ...program.command, ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)];
+  const spawnedAt = now();
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, ...program.environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close");
+  const said = text(child.stderr);
+  const lines: Lines = {};
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const { event, ...fields } = JSON.parse(line) as { event: keyof Lines };
+    Object.assign(lines, { [event]: fields });
+  });
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const line = async <K extends keyof Lines>(event: K): Promise<NonNullable<Lines[K]>> => {
+    await until(`${program.name} says ${event}`, () => lines[event] !== undefined || !isRunning(), DEADLINE);
+    if (!isRunning()) await closed;
+    const found = lines[event];
+    if (found === undefined) throw new Error(`${program.name} ended before it said ${event}:\n${await said}`);
+    return found;
+  };
+  return {
+    spawnedAt,
+    synced: async () => ({ startedAt: (await line("started")).at, syncedAt: (await line("synced")).at }),
+    usage: () => usageOf(child.pid ?? 0),
+    end: async () => {
+      child.kill("SIGTERM");
+      return (await line("latencies")).ms;
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await closed;
+    },
+  };
+}
+
+/** What the kernel knows of a process (Linux). */
+async function usageOf(pid: number): Promise<Usage> {
+  const [stat, status] = await Promise.all(["stat", "status"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8")));
+  // The second field is the program's name in brackets, which may hold blanks; user and system time are 14 and 15.
+  const fields = (stat ?? "").slice((stat ?? "").lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  const peakKib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status ?? "")?.[1]);
+  return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMib: peakKib / 1024 };
+}
