@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { KubeClient } from "./client.ts";
 import { covers } from "./covers.ts";
-import { NotFound } from "./errors.ts";
+import { Conflict, Invalid, NotFound } from "./errors.ts";
 import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "./objects.ts";
 
 /** An object of this name exists and is not ours. It is left alone. */
@@ -66,7 +66,8 @@ export class Applier {
     }
     const query = { fieldManager, force: true };
     const body = known === undefined ? desired : sameObject(desired, known);
-    const applied = await client.request<KubeObject>("PATCH", path, { query, body, contentType: APPLY });
+    const options = { query, body, contentType: APPLY };
+    const applied = await client.request<KubeObject>("PATCH", path, options).catch(rethrowReplaced);
     log.info({ kind: resource.kind, name: manifest.metadata.name, namespace: stamp.namespace }, "Applied");
     return applied;
   }
@@ -152,6 +153,12 @@ function sorted(value: unknown): unknown {
 /** With the uid the server refuses to write to, or to make anew, another object of the same name. */
 function sameObject(desired: Manifest, { metadata: { uid } }: KubeObject): object {
   return { ...desired, metadata: { ...desired.metadata, uid } };
+}
+
+/** The server calls it invalid to change a uid. It means that another object has the name now. */
+function rethrowReplaced(error: unknown): never {
+  if (!(error instanceof Invalid && error.message.includes("metadata.uid"))) throw error;
+  throw new Conflict(409, "Conflict", error.message, { cause: error });
 }
 
 function foreign({ kind }: Resource, { metadata: { name, namespace } }: KubeObject, owner: OwnerReference): Foreign {

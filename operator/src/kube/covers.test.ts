@@ -7,6 +7,8 @@ test.each([
   ["a value that differs", { a: 2 }, { a: 1 }, false],
   ["a field that is missing", { b: 1 }, { a: 1 }, false],
   ["a field that we do not set", {}, { a: undefined }, true],
+  ["an empty text and an empty list that the server does not store", {}, { a: "", b: [] }, true],
+  ["an empty object that is missing", {}, { emptyDir: {} }, false],
   ["further named items", { l: [{ name: "x", v: 1 }, { name: "y" }] }, { l: [{ name: "y" }] }, true],
   ["a named item that differs", { l: [{ name: "x", v: 1 }] }, { l: [{ name: "x", v: 2 }] }, false],
   ["another order of plain values", { l: ["a", "b"] }, { l: ["b", "a"] }, false],

@@ -5,9 +5,11 @@ const QUANTITY_MAPS = new Set(["requests", "limits", "capacity"]);
 
 /**
  * Whether a live object already has everything we would set. What the live object has besides (defaults, fields of
- * other managers, further named list items) does not count.
+ * other managers, further named list items) does not count. An empty text or list is as good as none: the server stores
+ * neither. An empty object is not, as it may mean something (`emptyDir: {}`): do not set one that means nothing.
  */
 export function covers(live: unknown, desired: unknown): boolean {
+  if (live === undefined && isEmpty(desired)) return true;
   if (Array.isArray(desired)) return Array.isArray(live) && coversList(live, desired);
   if (isObject(desired)) return isObject(live) && coversObject(live, desired);
   return live === desired;
@@ -35,6 +37,10 @@ function sameQuantity(live: unknown, desired: unknown): boolean {
   if (live === desired) return true;
   const [a, b] = [parseQuantity(live), parseQuantity(desired)];
   return a !== undefined && a === b;
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === "" || (Array.isArray(value) && value.length === 0);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -4,8 +4,8 @@ export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
 
-  constructor(status: number, reason: string, message: string) {
-    super(message);
+  constructor(status: number, reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.status = status;
     this.reason = reason;
   }
