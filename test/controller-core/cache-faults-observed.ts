@@ -15,15 +15,20 @@ export interface Observed extends AsyncDisposable {
   readonly view: Objects;
   /** Whether `run` goes on. */
   readonly isRunning: boolean;
-  /** Waits until cache and view are what the server has, deeply; fails with the difference. */
+  /**
+   * Waits until cache and view are what the server has, deeply; fails with the difference. Fails also when a handler
+   * was told of another object before a change than after the last.
+   */
   toEqualServer(): Promise<void>;
 }
 
 /** Runs a cache. */
 export function observe(cache: Cache, onServer: () => Promise<Objects>): Observed {
   const view = new Map<string, KubeObject>();
+  const surprises: string[] = [];
   cache.onChange(({ now, before }) => {
     const key = keyOf((now ?? before) as KubeObject);
+    if (!isDeepStrictEqual(before, view.get(key))) surprises.push(key);
     if (now === undefined) view.delete(key);
     else view.set(key, now);
   });
@@ -47,6 +52,7 @@ export function observe(cache: Cache, onServer: () => Promise<Objects>): Observe
       const isEqual = async (): Promise<boolean> => isDeepStrictEqual(held(), await wanted());
       await until("the cache is as the server", isEqual, DEADLINE).catch(() => undefined);
       expect(held()).toEqual(await wanted());
+      expect(surprises).toEqual([]);
     },
     [Symbol.asyncDispose]: async () => {
       stop.abort();

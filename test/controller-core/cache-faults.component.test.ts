@@ -3,6 +3,7 @@ import {
   byteByByte,
   cutMidEvent,
   endAfterEvent,
+  endAtOnce,
   type Fault,
   goneAsEvent,
   goneAsStatus,
@@ -15,7 +16,7 @@ import { type Asked, isList, isWatch } from "../fault/proxy.ts";
 import { until } from "../lib/until.ts";
 import { type ApiServer, startApiServer } from "../services/api-server.ts";
 import { DEADLINE } from "./cache-faults-observed.ts";
-import { BACKOFF, mostLists, mostRounds, Stage } from "./cache-faults-stage.ts";
+import { BACKOFF, mostLists, mostRounds, PAGES, Stage } from "./cache-faults-stage.ts";
 
 const TIMEOUT_MS = 90_000;
 const SILENCE_MS = 300;
@@ -55,6 +56,12 @@ const CASES: Readonly<Record<string, Case>> = {
     most: (windowMs) => 1 + windowMs / SILENCE_MS,
     lists: false,
   },
+  "watches that end at once in good order": {
+    strike: endAfterEvent,
+    next: repeated(endAtOnce),
+    most: mostRounds,
+    lists: false,
+  },
   "events of which half comes, in an answer that ends in good order": {
     strike: truncatedJson,
     next: repeated(truncatedJson),
@@ -63,7 +70,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   "a resource version that is gone, told as a status": {
     strike: cutMidEvent,
-    next: repeated(goneAsStatus),
+    next: repeated(goneAsStatus, 8),
     most: mostLists,
     lists: true,
   },
@@ -82,11 +89,9 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   "lists that fail with 500, refused, cut or truncated": {
     strike: goneAsEvent,
-    next: [serverError, serverError, cutMidEvent, truncatedJson, serverError].map((fault) => ({
-      fault,
-      matches: isList,
-    })),
-    most: mostLists,
+    next: [serverError, cutMidEvent, truncatedJson].flatMap((fault) => repeated(fault, 2, isList)),
+    // Each fails at its first page; only the last is a whole one.
+    most: (windowMs) => mostRounds(windowMs) + PAGES,
     lists: true,
   },
 };

@@ -46,6 +46,9 @@ export const truncatedJson: Fault = {
 /** The resource version, or the continue token, is gone. */
 export const goneAsStatus: Fault = refusal("410 as a status", GONE);
 
+/** The server takes the request, and ends the answer before there is anything in it. */
+export const endAtOnce: Fault = { name: "end at once", answer: { status: 200, headers: {}, body: "" } };
+
 /** The server fails at the request. */
 export const serverError: Fault = refusal("500", status(500, "InternalError", "the store is not well"));
 

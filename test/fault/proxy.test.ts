@@ -7,6 +7,7 @@ import {
   byteByByte,
   cutMidEvent,
   endAfterEvent,
+  endAtOnce,
   type Fault,
   goneAsEvent,
   goneAsStatus,
@@ -168,13 +169,23 @@ test("refusals come in the server's place, as often as planned and to those that
   proxy.next(serverError, { matches: isList, times: 2 });
   proxy.next(tooManyRequests(7), { matches: isList });
   proxy.next(goneAsStatus, { matches: isWatch });
+  proxy.next(endAtOnce, { matches: isWatch });
   const answers = [];
-  for (const path of ["/things/1", LIST, LIST, LIST, WATCH, LIST]) answers.push(await fetch(proxy.url + path));
-  expect(answers.map(({ status }) => status)).toEqual([201, 500, 500, 429, 410, 201]);
+  for (const path of ["/things/1", LIST, LIST, LIST, WATCH, LIST, WATCH]) answers.push(await fetch(proxy.url + path));
+  expect(answers.map(({ status }) => status)).toEqual([201, 500, 500, 429, 410, 201, 200]);
   expect(answers[3]?.headers.get("retry-after")).toBe("7");
   expect(await answers[4]?.json()).toMatchObject({ kind: "Status", code: 410, reason: "Expired" });
+  expect(await answers[6]?.text()).toBe("");
   expect(asked).toHaveLength(2);
-  expect(proxy.requests.map(({ fault }) => fault ?? "-")).toEqual(["-", "500", "500", "429", "410 as a status", "-"]);
+  expect(proxy.requests.map(({ fault }) => fault)).toEqual([
+    undefined,
+    serverError.name,
+    serverError.name,
+    "429",
+    goneAsStatus.name,
+    undefined,
+    endAtOnce.name,
+  ]);
 });
 
 test("a body of one line is cut like an event", async () => {
