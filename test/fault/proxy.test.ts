@@ -35,7 +35,7 @@ beforeEach(async () => {
     const body = (await request.toArray()).join("");
     asked.push([request.method, request.url, request.headers.authorization, body].join(" "));
     if (request.url !== WATCH) {
-      response.writeHead(201, { "content-type": "text/x" }).end("a list\n");
+      response.writeHead(201, { "content-type": "text/x", "content-length": 7 }).end("a list\n");
       return;
     }
     response.flushHeaders();
@@ -153,6 +153,9 @@ test("silence keeps the connection open and lets nothing through, until the clie
   const other = await watch();
   send("for all\n");
   await until("the other watch has it", () => other.text === "for all\n", DEADLINE);
+  proxy.heal();
+  send("healed\n");
+  await until("the other watch has that, too", () => other.text === "for all\nhealed\n", DEADLINE);
   expect(seen).toMatchObject({ text: "", end: "open" });
   seen.stop();
   await until("the silent one is closed", () => proxy.openWatches === 1 && watches.size === 1, DEADLINE);
