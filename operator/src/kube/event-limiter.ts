@@ -1,13 +1,7 @@
 import type { Logger } from "pino";
 import type { Backoff } from "./backoff.ts";
-import { TokenBucket } from "./rate-limit.ts";
+import { type Rate, TokenBucket } from "./rate-limit.ts";
 import { RecentMap } from "./recent-map.ts";
-
-/** `burst` at once, `perSecond` in the long run. */
-export interface Rate {
-  readonly burst: number;
-  readonly perSecond: number;
-}
 
 /** What bounds the recorder's writes and memory. */
 export interface EventLimits {
@@ -77,17 +71,13 @@ export class EventLimiter {
   }
 }
 
-/** Lets through what a token bucket has a token for and refuses the rest. */
+/** A token bucket that counts whom it turned away. */
 class Gate {
   readonly #bucket: TokenBucket;
-  readonly #now: () => number;
-  #opensAt = Number.NEGATIVE_INFINITY;
   #refused = 0;
 
-  constructor({ burst, perSecond }: Rate, now: () => number) {
-    // Who passes reserves the turn of whoever comes next, so one is let through beyond the bucket's burst.
-    this.#bucket = new TokenBucket({ burst: burst - 1, perSecond }, now);
-    this.#now = now;
+  constructor(rate: Rate, now: () => number) {
+    this.#bucket = new TokenBucket(rate, now);
   }
 
   /** How many were refused since one was let through. */
@@ -96,10 +86,8 @@ class Gate {
   }
 
   pass(): boolean {
-    const now = this.#now();
-    const isOpen = now >= this.#opensAt;
-    this.#refused = isOpen ? 0 : this.#refused + 1;
-    if (isOpen) this.#opensAt = now + this.#bucket.reserve();
-    return isOpen;
+    const passes = this.#bucket.take();
+    this.#refused = passes ? 0 : this.#refused + 1;
+    return passes;
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { apiVersionOf, type KubeObject, type Resource } from "./objects.ts";
+import { microTime } from "./time.ts";
 
 export const EVENT: Resource = { group: "events.k8s.io", version: "v1", kind: "Event", plural: "events" };
 
@@ -61,7 +62,7 @@ export function eventOf(regarding: KubeObject, input: EventInput, reporter: Repo
     apiVersion: apiVersionOf(EVENT),
     kind: EVENT.kind,
     metadata: { name: eventNameOf(name), namespace },
-    eventTime: microTimeOf(at),
+    eventTime: microTime(at),
     reportingController: reporter.reportingController,
     reportingInstance: reporter.reportingInstance.slice(0, INSTANCE_LENGTH),
     type,
@@ -76,11 +77,11 @@ export function eventOf(regarding: KubeObject, input: EventInput, reporter: Repo
 /** The same Event as a new object, of a moment later. */
 export function renewed(event: Event, at: Date): Event {
   const name = eventNameOf(event.regarding.name);
-  return { ...event, metadata: { ...event.metadata, name }, eventTime: microTimeOf(at) };
+  return { ...event, metadata: { ...event.metadata, name }, eventTime: microTime(at) };
 }
 
 export function seriesOf(count: number, lastObserved: Date): EventSeries {
-  return { count, lastObservedTime: microTimeOf(lastObserved) };
+  return { count, lastObservedTime: microTime(lastObserved) };
 }
 
 /** Two events with the same identity are one that repeats. */
@@ -112,9 +113,4 @@ function referenceTo({ apiVersion, kind, metadata }: KubeObject): ObjectReferenc
 
 function cut(note: string): string {
   return note.slice(0, new TextEncoder().encodeInto(note, new Uint8Array(NOTE_BYTES)).read);
-}
-
-/** The API server takes no other number of digits than six. */
-function microTimeOf(date: Date): string {
-  return date.toISOString().replace("Z", "000Z");
 }

@@ -1,7 +1,8 @@
 import type { KubeClient } from "./client.ts";
 import { Conflict, NotFound } from "./errors.ts";
-import { type Candidate, holderOf, LEASE, type Lease, microTime, newLease, released, renewed, taken } from "./lease.ts";
+import { type Candidate, holderOf, LEASE, type Lease, newLease, released, renewed, taken } from "./lease.ts";
 import { pathOf } from "./objects.ts";
+import { microTime } from "./time.ts";
 
 /** The lease is no longer ours, or nobody knows whether it is. The process should end and start as a standby. */
 export class LeadershipLost extends Error {
@@ -84,6 +85,10 @@ export class LeaseStore {
       : client.request<Lease>("PUT", pathOf(LEASE, { namespace, name }), options);
   }
 
+  /**
+   * Two renewals differ also while the clock stands still: the server does not store, and nobody would see, an update
+   * that changes nothing.
+   */
   #timestamp(): string {
     this.#timestamps += 1;
     return microTime(new Date(), this.#timestamps);

@@ -77,11 +77,3 @@ export function renewed(lease: Lease, time: string): Lease {
 export function released(lease: Lease, time: string): Lease {
   return { ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, renewTime: time } };
 }
-
-/**
- * A time as Kubernetes' MicroTime. Its last three digits are those of a count, so that two renewals differ also while
- * the clock stands still: the server does not store, and nobody would see, an update that changes nothing.
- */
-export function microTime(date: Date, count: number): string {
-  return date.toISOString().replace("Z", `${String(count % 1000).padStart(3, "0")}Z`);
-}

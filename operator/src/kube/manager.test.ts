@@ -114,6 +114,7 @@ test("metrics and probes answer, also before it leads", async () => {
   const text = await (await get(manager.ports?.metrics, "/metrics")).text();
   expect(text).toContain('leader_election_master_status{name="test"} 0');
   expect(text).toContain('kube_cache_objects{resource="configmaps"} 1');
+  expect(text).toContain("kube_events_dropped_total 0");
   expect(text).toMatch(/kube_cache_age_seconds\{resource="configmaps"\} 0\.\d+/);
   expect(seen).toEqual([]);
   await expect(manager.client.request("DELETE", "/api/v1/namespaces/a/configmaps/one")).rejects.toThrow(NotLeading);

@@ -77,6 +77,7 @@ export class Manager {
     this.applier = new Applier({ client, fieldManager: name, hashAnnotation: `${domain}/applied-hash`, log });
     const reporting = { reportingController: `${domain}/${name}`, reportingInstance: identity };
     this.events = new EventRecorder({ client, ...reporting, log });
+    this.metrics.events(() => this.events.dropped);
   }
 
   /** The cache of a kind; the same one for everybody who asks for the same scope. Ask before `run`. */

@@ -22,7 +22,7 @@ const TERMINAL_AND_PANIC = ["terminal_error", "panic"] as const;
 
 /**
  * All metrics of a process, under the names and labels that controller-runtime gives them, so that dashboards and
- * alerts made for it work; those that it does not have begin with `kube_cache_`.
+ * alerts made for it work; those that it does not have begin with `kube_`.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -61,6 +61,19 @@ export class Metrics {
 
   cache(cache: Cache): void {
     this.#caches.add(cache);
+  }
+
+  /** Counts what `dropped` says was dropped so far. */
+  events(dropped: () => number): void {
+    new Counter({
+      name: "kube_events_dropped_total",
+      help: "Events that were over the limits",
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(dropped());
+      },
+    });
   }
 
   /** The metrics of one controller, all of them at zero. `working` says for how long each key has been worked on, in ms. */

@@ -1,5 +1,5 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
-import { TokenBucket } from "./rate-limit.ts";
+import { type Rate, TokenBucket } from "./rate-limit.ts";
 
 /** Keys of low priority wait until no other does: what is new only to us must not hold up what is new. */
 export type Priority = "normal" | "low";
@@ -19,11 +19,11 @@ export interface QueueOptions {
   /** How long a key that failed waits, by its failures in a row. Default: 5 ms, doubling, at most 1000 s. */
   readonly backoff?: Backoff;
   /** What all retries together may do. Default: 10 a second, in bursts of 100. */
-  readonly retryLimit?: { readonly perSecond: number; readonly burst: number };
+  readonly retryLimit?: Rate;
 }
 
 const BACKOFF: Backoff = { firstMs: 5, longestMs: 1_000_000 };
-const RETRY_LIMIT = { perSecond: 10, burst: 100 };
+const RETRY_LIMIT: Rate = { perSecond: 10, burst: 100 };
 const SILENT: QueueObserver = { added() {}, depth() {}, started() {}, finished() {}, delayed() {} };
 /** The longest that a timer of Node can wait. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
