@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathOf } from "../../../operator/src/kube/index.ts";
 import type { ApiServer } from "../../services/api-server.ts";
 import { now, toSentAt } from "./clock.ts";
+import type { Latencies } from "./subject.ts";
 
 export const NAMESPACE = "bench";
 
@@ -25,13 +26,13 @@ export interface Load extends Disposable {
   create(objects: number): Promise<void>;
   /**
    * Changes one object after the other, `perSecond` of them each second, whether or not earlier changes were answered.
-   * Resolves when all are answered to how long each answer took, in ms.
+   * Resolves when all are answered to how long each object's last answer took, in ms by name.
    */
   update(options: {
     readonly objects: number;
     readonly perSecond: number;
     readonly seconds: number;
-  }): Promise<number[]>;
+  }): Promise<Latencies>;
 }
 
 /** Writes with connections of its own, which it keeps. */
@@ -52,23 +53,23 @@ export function loadOn(server: ApiServer): Load {
     },
     update: async ({ objects, perSecond, seconds }) => {
       const startedAt = now();
-      const answers: Promise<number>[] = [];
+      const answers: Promise<[name: string, ms: number]>[] = [];
       for (let count = 0; count < perSecond * seconds; count++) {
         const dueInMs = startedAt + (count * 1000) / perSecond - now();
         if (dueInMs > 0) await sleep(dueInMs);
         answers.push(update(write, nameOf(count % objects)));
       }
-      return Promise.all(answers);
+      return new Map(await Promise.all(answers));
     },
     [Symbol.dispose]: () => agent.destroy(),
   };
 }
 
-async function update(write: (request: Write) => Promise<void>, name: string): Promise<number> {
+async function update(write: (request: Write) => Promise<void>, name: string): Promise<[string, number]> {
   const path = pathOf(CONFIG_MAP, { namespace: NAMESPACE, name });
   const sentAt = now();
   await write({ method: "PATCH", path, body: { data: { sentAt: toSentAt(sentAt) } } });
-  return now() - sentAt;
+  return [name, now() - sentAt];
 }
 
 function send(server: ApiServer, agent: https.Agent, { method, path, body }: Write): Promise<void> {

@@ -38,8 +38,8 @@ const manager = new Manager({
 const configMaps = manager.cache(CONFIG_MAP);
 /** The sentAt of every object that was reconciled, "" where it has none. */
 const handled = new Map<string, string>();
-/** In ms, one for each sentAt that came after an object's first. */
-const latencies: number[] = [];
+/** In ms, by name, of the last sentAt that came after an object's first. */
+const latencies = new Map<string, number>();
 
 manager.addController({
   name: "bench",
@@ -53,7 +53,7 @@ manager.addController({
 });
 tell("started", { at: now() });
 await manager.run(stopSignal());
-tell("latencies", { ms: latencies });
+tell("latencies", { ms: Object.fromEntries(latencies) });
 
 /** Notes how old an update is that is seen for the first time. */
 function record(key: string, sentAt: string): void {
@@ -61,7 +61,9 @@ function record(key: string, sentAt: string): void {
   const last = handled.get(key);
   handled.set(key, sentAt);
   if (last === undefined && handled.size === objects) tell("synced", { at, objects });
-  if (last !== undefined && last !== sentAt) latencies.push(at - fromSentAt(sentAt));
+  if (last !== undefined && last !== sentAt) {
+    latencies.set(key.slice(namespace.length + 1), at - fromSentAt(sentAt));
+  }
 }
 
 function tell(event: string, fields: object): void {

@@ -14,9 +14,12 @@ export interface Subject extends AsyncDisposable {
   /** When its cache was started, and when it had reconciled every object once. */
   synced(): Promise<{ readonly startedAt: number; readonly syncedAt: number }>;
   usage(): Promise<Usage>;
-  /** Ends it gently; resolves to the latency of every update it saw, in ms. */
-  end(): Promise<readonly number[]>;
+  /** Ends it gently; resolves to how old each object's last update was when the handler saw it, in ms by name. */
+  end(): Promise<Latencies>;
 }
+
+/** By an object's name, in ms. */
+export type Latencies = ReadonlyMap<string, number>;
 
 /** What a process has used since it began. */
 export interface Usage {
@@ -30,7 +33,7 @@ export interface Usage {
 interface Lines {
   started?: { readonly at: number };
   synced?: { readonly at: number };
-  latencies?: { readonly ms: readonly number[] };
+  latencies?: { readonly ms: Readonly<Record<string, number>> };
 }
 
 const DEADLINE = { deadlineMs: 120_000, intervalMs: 25 };
@@ -68,7 +71,7 @@ export function startSubject(program: Program, flags: Readonly<Record<string, st
     usage: () => usageOf(child.pid ?? 0),
     end: async () => {
       child.kill("SIGTERM");
-      return (await line("latencies")).ms;
+      return new Map(Object.entries((await line("latencies")).ms));
     },
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");

@@ -1,6 +1,6 @@
 // Command peer is what `make bench NAME=controller-core` measures our controller core against: the same controller,
 // written with controller-runtime. It reconciles the ConfigMaps of one namespace, tells in lines of JSON on standard
-// output when it started and when every object was reconciled once, and at SIGTERM the latency of every update.
+// output when it started and when every object was reconciled once, and at SIGTERM the latency of each object's update.
 package main
 
 import (
@@ -61,7 +61,7 @@ func run(objects int, options ctrl.Options) error {
 		reader:    manager.GetClient(),
 		objects:   objects,
 		handled:   map[client.ObjectKey]string{},
-		latencies: []float64{},
+		latencies: map[string]float64{},
 	}
 	err = ctrl.NewControllerManagedBy(manager).
 		Named("bench").
@@ -84,8 +84,8 @@ type reconciler struct {
 	mutex sync.Mutex
 	// The sentAt of every object that was reconciled, "" where it has none.
 	handled map[client.ObjectKey]string
-	// In milliseconds, one for each sentAt that came after an object's first.
-	latencies []float64
+	// In milliseconds, by name, of the last sentAt that came after an object's first.
+	latencies map[string]float64
 }
 
 // Reconcile records how old an update is that it sees for the first time.
@@ -107,7 +107,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		if err != nil {
 			return ctrl.Result{}, err
 		}
-		r.latencies = append(r.latencies, milliseconds(now)-float64(sent)/1e6)
+		r.latencies[request.Name] = milliseconds(now) - float64(sent)/1e6
 	}
 	return ctrl.Result{}, nil
 }
