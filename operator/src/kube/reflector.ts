@@ -74,28 +74,40 @@ export class Reflector {
 
   /** One list, where needed, and one watch to its end. Returns how long to wait before the next, in ms. */
   async #round(signal: AbortSignal): Promise<number> {
-    const { backoff = BACKOFF, log, resource } = this.#options;
     const startedAt = performance.now();
-    const startedFrom = this.#resourceVersion;
+    let failure: unknown;
+    let from: string | undefined;
     try {
       if (this.#resourceVersion === undefined) await this.#list(signal);
+      from = this.#resourceVersion;
       await this.#watch(signal);
-      if (performance.now() - startedAt >= LASTING_WATCH_MS) {
-        this.#failures = 0;
-        return 0;
-      }
-      // A server that ends every watch at once must not be asked in a tight loop, nor left alone while it has news.
-      this.#failures = startedFrom !== this.#resourceVersion ? 1 : this.#failures + 1;
-      return backoffMs(backoff, this.#failures);
     } catch (error) {
-      if (signal.aborted) return 0;
-      if (error instanceof Gone) this.#resourceVersion = undefined;
-      this.#failures += 1;
-      const waitMs = backoffMs(backoff, this.#failures);
-      const level = this.#failures === 1 ? "info" : "warn";
-      log[level]({ err: error, kind: resource.kind, failures: this.#failures }, "Lost the watch");
-      return error instanceof Throttled ? Math.max(waitMs, error.retryAfterMs) : waitMs;
+      failure = error;
     }
+    if (signal.aborted) return 0;
+    const hadNews = from !== undefined && from !== this.#resourceVersion;
+    if (failure !== undefined) return this.#afterFailure(failure, hadNews);
+    const lasted = performance.now() - startedAt >= LASTING_WATCH_MS;
+    if (lasted) this.#failures = 0;
+    // A server that ends every watch at once must not be asked in a tight loop, nor left alone while it has news.
+    return lasted ? 0 : this.#wait(hadNews);
+  }
+
+  #afterFailure(error: unknown, hadNews: boolean): number {
+    const { log, resource } = this.#options;
+    const isGone = error instanceof Gone;
+    if (isGone) this.#resourceVersion = undefined;
+    // Lists cost too much to be asked for often.
+    const waitMs = this.#wait(hadNews && !isGone);
+    const level = this.#failures === 1 ? "info" : "warn";
+    log[level]({ err: error, kind: resource.kind, failures: this.#failures }, "Lost the watch");
+    return error instanceof Throttled ? Math.max(waitMs, error.retryAfterMs) : waitMs;
+  }
+
+  /** How long to wait after one more failure in a row, in ms. A watch that had news begins a new row. */
+  #wait(hadNews: boolean): number {
+    this.#failures = hadNews ? 1 : this.#failures + 1;
+    return backoffMs(this.#options.backoff ?? BACKOFF, this.#failures);
   }
 
   async #list(signal: AbortSignal): Promise<void> {
