@@ -16,6 +16,7 @@ test("samples are summed over the labels that are not named", () => {
   expect(sumOf(PAGE, "rest_client_requests_total")).toBe(9);
   expect(sumOf(PAGE, "rest_client_requests_total", { method: "GET" })).toBe(5);
   expect(sumOf(PAGE, "rest_client_requests_total", { method: "GET", code: "200" })).toBe(3);
+  expect(sumOf(PAGE, "rest_client_requests_total", { host: 'a \\"quoted\\", {odd} host' })).toBe(2);
   expect(sumOf(PAGE, "process_open_fds")).toBe(12);
   expect(sumOf(PAGE, "no_such_metric")).toBe(0);
 });
