@@ -26,6 +26,9 @@ kubeconfig: $(READY) ## Print the path of the kubeconfig
 test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine too
 	@node test/main.ts
 
+bench: $(READY) ## Measure: NAME=controller-core
+	@node test/bench/main.ts $(NAME)
+
 check: $(READY) ## Lint and types alone
 	@npm run --silent lint && npm run --silent types
 
@@ -42,4 +45,4 @@ crds: $(READY) ## Regenerate the CRD from its schema
 $(READY): package-lock.json
 	@sh test/bootstrap.sh
 
-.PHONY: help up down status kubeconfig test check format images crds
+.PHONY: help up down status kubeconfig test bench check format images crds

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { writeBundle } from "../../../images/bundle.ts";
 import { goBuild } from "../../cluster/go.ts";
 import { cached, hashOf, hashOfFiles } from "../../lib/cache.ts";
 import { step } from "../../lib/steps.ts";
@@ -14,6 +14,7 @@ export interface Program {
 
 const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
 const PEER = join(import.meta.dirname, "peer");
+const OURS = join(import.meta.dirname, "ours.ts");
 const DOCKERFILE = join(REPOSITORY, "images", "operator", "Dockerfile");
 
 /** The controller written with controller-runtime, built from its Go module the first time. */
@@ -29,33 +30,12 @@ export async function peerProgram(): Promise<Program> {
 
 /** The controller on our core, in one file and with Node's flags, as the operator's image runs. */
 export async function ourProgram(): Promise<Program> {
-  const own = ["ours.ts", "clock.ts", "programs.ts"].map((file) => join(import.meta.dirname, file));
-  const core = ["operator/src/kube", "package-lock.json"].map((path) => join(REPOSITORY, path));
+  const own = [OURS, join(import.meta.dirname, "clock.ts")];
+  const core = ["operator/src/kube", "images/bundle.ts", "package-lock.json"].map((path) => join(REPOSITORY, path));
   const key = await hashOfFiles(...own, ...core);
-  const folder = await cached("bench-kube-core", key, bundleOurs);
+  const folder = await cached("bench-kube-core", key, (dir) => writeBundle(OURS, dir));
   const { flags, environment } = imageSettings(await readFile(DOCKERFILE, "utf8"));
   return { name: "ours", command: [process.execPath, ...flags, join(folder, "main.js")], environment };
-}
-
-// Options as in images/bundle.ts.
-async function bundleOurs(dir: string): Promise<void> {
-  await build({
-    absWorkingDir: REPOSITORY,
-    entryPoints: [join(import.meta.dirname, "ours.ts")],
-    outfile: join(dir, "main.js"),
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    banner: {
-      js: 'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);',
-    },
-    minifyWhitespace: true,
-    keepNames: true,
-    sourcemap: "linked",
-    sourcesContent: false,
-    logLevel: "error",
-  });
 }
 
 /** Pure: Node's flags and the environment that an image of a bundled service sets. */
