@@ -7,12 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { pino } from "pino";
 import { KubeClient } from "../../operator/src/kube/client.ts";
-import { NotLeading, Unreachable } from "../../operator/src/kube/errors.ts";
+import { ApiError, NotLeading, Unreachable } from "../../operator/src/kube/errors.ts";
 import { LeaderElector } from "../../operator/src/kube/leader.ts";
 import { pathOf } from "../../operator/src/kube/objects.ts";
 import { type Entry, JOURNAL, NAME, NAMESPACE, TIMING } from "./leader-history.ts";
 
-const LEADER_PAUSE_MS = 10;
+const PERIOD_MS = 10;
 /** A refused write costs a connection. */
 const REFUSED_PAUSE_MS = 50;
 const MERGE = "application/merge-patch+json";
@@ -35,16 +35,21 @@ function assertTerm(term: number | undefined): void {
   if (elector.term !== term) throw new NotLeading(`term ${term} is not ours`);
 }
 
+/**
+ * A write that is late is followed by the next at once, without a timer between: so the first thing that a process does
+ * when it wakes from a long pause is to try to write, before the election's own timers have run.
+ */
 async function write(signal: AbortSignal): Promise<void> {
   for (let count = 0; !signal.aborted; count++) {
+    const dueAt = performance.now() + PERIOD_MS;
     const { term } = elector;
     const data: Entry = { identity, term: String(term), count: String(count) };
     try {
       const guarded = client.guardedBy(() => assertTerm(term));
       await guarded.request("PATCH", path, { body: { data }, contentType: MERGE });
-      await sleep(LEADER_PAUSE_MS);
+      if (performance.now() < dueAt) await sleep(dueAt - performance.now());
     } catch (error) {
-      if (!(error instanceof NotLeading || error instanceof Unreachable)) throw error;
+      if (![NotLeading, Unreachable, ApiError].some((type) => error instanceof type)) throw error;
       await sleep(REFUSED_PAUSE_MS);
     }
   }
