@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { KubeClient } from "../../operator/src/kube/client.ts";
+import { KubeClient } from "../../operator/src/kube/client/client.ts";
 import { cutMidEvent, heldUntil, serverError } from "../fault/faults.ts";
 import { isList, isWatch } from "../fault/proxy.ts";
 import { until } from "../lib/until.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect } from "@jest/globals";
-import type { Cache } from "../../operator/src/kube/cache.ts";
+import type { Cache } from "../../operator/src/kube/cache/cache.ts";
 import { type KubeObject, keyOf } from "../../operator/src/kube/objects.ts";
 import { until } from "../lib/until.ts";
 

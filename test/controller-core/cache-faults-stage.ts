@@ -1,8 +1,8 @@
 import { expect } from "@jest/globals";
 import { pino } from "pino";
 import { type Backoff, backoffMs } from "../../operator/src/kube/backoff.ts";
-import { Cache, type CacheOptions } from "../../operator/src/kube/cache.ts";
-import { KubeClient } from "../../operator/src/kube/client.ts";
+import { Cache, type CacheOptions } from "../../operator/src/kube/cache/cache.ts";
+import { KubeClient } from "../../operator/src/kube/client/client.ts";
 import { type KubeObject, keyOf } from "../../operator/src/kube/objects.ts";
 import { FaultProxy } from "../fault/proxy.ts";
 import { until } from "../lib/until.ts";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { pino } from "pino";
-import { KubeClient } from "../../operator/src/kube/client.ts";
-import { Invalid, NotFound } from "../../operator/src/kube/errors.ts";
-import { EventRecorder, type EventRecorderOptions } from "../../operator/src/kube/events.ts";
-import { addFinalizer, removeFinalizer } from "../../operator/src/kube/finalizers.ts";
+import { addFinalizer, removeFinalizer } from "../../operator/src/kube/apply/finalizers.ts";
+import { KubeClient } from "../../operator/src/kube/client/client.ts";
+import { Invalid, NotFound } from "../../operator/src/kube/client/errors.ts";
+import { EventRecorder, type EventRecorderOptions } from "../../operator/src/kube/events/events.ts";
 import { type KubeObject, pathOf, type Resource } from "../../operator/src/kube/objects.ts";
 import { builtTool } from "../cluster/tools.ts";
 import { run } from "../lib/run.ts";

@@ -6,9 +6,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { pino } from "pino";
-import { KubeClient } from "../../operator/src/kube/client.ts";
-import { ApiError, NotLeading, Unreachable } from "../../operator/src/kube/errors.ts";
-import { LeaderElector } from "../../operator/src/kube/leader.ts";
+import { KubeClient } from "../../operator/src/kube/client/client.ts";
+import { ApiError, NotLeading, Unreachable } from "../../operator/src/kube/client/errors.ts";
+import { LeaderElector } from "../../operator/src/kube/leader/leader.ts";
 import { pathOf } from "../../operator/src/kube/objects.ts";
 import { type Entry, JOURNAL, NAME, NAMESPACE, TIMING } from "./leader-history.ts";
 

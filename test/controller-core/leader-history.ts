@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KubeClient } from "../../operator/src/kube/client.ts";
-import { holderOf, LEASE, type Lease } from "../../operator/src/kube/lease.ts";
+import type { KubeClient } from "../../operator/src/kube/client/client.ts";
+import { holderOf, LEASE, type Lease } from "../../operator/src/kube/leader/lease.ts";
 import { type KubeObject, pathOf } from "../../operator/src/kube/objects.ts";
 
 export const NAMESPACE = "default";

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { pino } from "pino";
-import { type LeaderElectionOptions, LeaderElector } from "../../operator/src/kube/leader.ts";
-import type { Lease } from "../../operator/src/kube/lease.ts";
+import { type LeaderElectionOptions, LeaderElector } from "../../operator/src/kube/leader/leader.ts";
+import type { Lease } from "../../operator/src/kube/leader/lease.ts";
 import { type Call, FakeApiServer, type Fault, fail } from "../../operator/src/kube/testing/fake-api-server.ts";
 import { until } from "../lib/until.ts";
 

@@ -5,8 +5,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { pino } from "pino";
+import { WorkQueue } from "../../operator/src/kube/controller/queue.ts";
 import { awaitChange, type KubeObject, Manager } from "../../operator/src/kube/index.ts";
-import { WorkQueue } from "../../operator/src/kube/queue.ts";
 import { CONFIG_MAP, type Report, type Subject, versionsOf } from "./memory-world.ts";
 
 const WORKERS = 4;

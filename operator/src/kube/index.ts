@@ -4,21 +4,14 @@
  * A `Manager` is one process of an operator. Ask it for a `Cache` of each kind, add a controller whose `reconcile` makes
  * the world as an object says, and `run` it. `docs/controller-core.md` has a whole operator.
  */
-export { Applier, Foreign, hashOf, type Manifest, type Stamp } from "./apply.ts";
-export { type ApplySet, applySet, type Desired } from "./apply-set.ts";
+export { Applier, Foreign, hashOf, type Manifest, type Stamp } from "./apply/apply.ts";
+export { type ApplySet, applySet, type Desired } from "./apply/apply-set.ts";
+export { addFinalizer, removeFinalizer } from "./apply/finalizers.ts";
+export { parseQuantity } from "./apply/quantity.ts";
 export { type Backoff, backoffMs } from "./backoff.ts";
-export { Cache, type CacheScope, type Change, type ChangeHandler } from "./cache.ts";
-export { type ClientOptions, KubeClient, type RequestOptions } from "./client.ts";
-export {
-  type Action,
-  awaitChange,
-  Controller,
-  type ControllerOptions,
-  type ErrorPolicy,
-  type Reconcile,
-  type Reconciliation,
-  specChanged,
-} from "./controller.ts";
+export { Cache, type CacheScope, type Change, type ChangeHandler } from "./cache/cache.ts";
+export type { IndexFunction } from "./cache/store.ts";
+export { type ClientOptions, KubeClient, type RequestOptions } from "./client/client.ts";
 export {
   ApiError,
   Conflict,
@@ -31,11 +24,20 @@ export {
   Throttled,
   Unauthorized,
   Unreachable,
-} from "./errors.ts";
-export type { EventInput } from "./event-object.ts";
-export { EventRecorder } from "./events.ts";
-export { addFinalizer, removeFinalizer } from "./finalizers.ts";
-export { LeaderElector, LeadershipLost } from "./leader.ts";
+} from "./client/errors.ts";
+export {
+  type Action,
+  awaitChange,
+  Controller,
+  type ControllerOptions,
+  type ErrorPolicy,
+  type Reconcile,
+  type Reconciliation,
+  specChanged,
+} from "./controller/controller.ts";
+export type { EventInput } from "./events/event-object.ts";
+export { EventRecorder } from "./events/events.ts";
+export { LeaderElector, LeadershipLost } from "./leader/leader.ts";
 export { createLogger } from "./log.ts";
 export { type LeaderElectionSettings, Manager, type ManagerOptions, stopSignal } from "./manager.ts";
 export { Metrics } from "./metrics.ts";
@@ -52,5 +54,3 @@ export {
   pathOf,
   type Resource,
 } from "./objects.ts";
-export { parseQuantity } from "./quantity.ts";
-export type { IndexFunction } from "./store.ts";

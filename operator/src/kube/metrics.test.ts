@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
+import { WorkQueue } from "./controller/queue.ts";
 import { Metrics } from "./metrics.ts";
-import { WorkQueue } from "./queue.ts";
 
 /** What controller-runtime v0.24.1 exposes of a controller, its queue, its client and its election. */
 const CONTROLLER_RUNTIME: Readonly<Record<string, readonly string[]>> = {

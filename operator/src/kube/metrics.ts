@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Cache } from "./cache.ts";
-import type { Priority, QueueObserver } from "./queue.ts";
+import type { Cache } from "./cache/cache.ts";
+import type { Priority, QueueObserver } from "./controller/queue.ts";
 
 export type ReconcileResult = "success" | "requeue_after" | "error" | "terminal_error" | "panic";
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { KubeConfig } from "@kubernetes/client-node";
-import { KubeClient } from "../client.ts";
+import { KubeClient } from "../client/client.ts";
 import type { KubeObject } from "../objects.ts";
 import { portOf } from "../server.ts";
 

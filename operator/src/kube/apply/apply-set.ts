@@ -1,5 +1,5 @@
+import type { KubeObject, Resource } from "../objects.ts";
 import type { Applier, Manifest, Stamp } from "./apply.ts";
-import type { KubeObject, Resource } from "./objects.ts";
 
 /** An object to make, and its kind. */
 export interface Desired {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
-import { until } from "../../../test/lib/until.ts";
+import { until } from "../../../../test/lib/until.ts";
+import { type KubeObject, ownerReferenceTo } from "../objects.ts";
+import { FakeApiServer, fail, json } from "../testing/fake-api-server.ts";
 import { Cache, type CacheOptions, type ChangeHandler } from "./cache.ts";
-import { type KubeObject, ownerReferenceTo } from "./objects.ts";
-import { FakeApiServer, fail, json } from "./testing/fake-api-server.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
 const ALL = "/api/v1/configmaps";

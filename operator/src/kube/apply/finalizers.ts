@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Backoff, backoffMs } from "./backoff.ts";
-import type { KubeClient } from "./client.ts";
-import { Conflict, Invalid, NotFound } from "./errors.ts";
-import { type KubeObject, pathOf, type Resource } from "./objects.ts";
+import { type Backoff, backoffMs } from "../backoff.ts";
+import type { KubeClient } from "../client/client.ts";
+import { Conflict, Invalid, NotFound } from "../client/errors.ts";
+import { type KubeObject, pathOf, type Resource } from "../objects.ts";
 
 // Why JSON patch: it never creates, and its tests let a write through only if the object is the one that was meant and
 // its finalizers are those that were seen, whoever else writes the rest of it. Server-side apply would leave a

@@ -1,4 +1,4 @@
-import { apiVersionOf, type KubeObject, type Resource } from "./objects.ts";
+import { apiVersionOf, type KubeObject, type Resource } from "../objects.ts";
 
 export const LEASE: Resource = { group: "coordination.k8s.io", version: "v1", kind: "Lease", plural: "leases" };
 

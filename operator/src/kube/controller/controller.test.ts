@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
-import { until } from "../../../test/lib/until.ts";
-import { Cache } from "./cache.ts";
+import { until } from "../../../../test/lib/until.ts";
+import { Cache } from "../cache/cache.ts";
+import { Metrics } from "../metrics.ts";
+import { type KubeObject, ownerReferenceTo } from "../objects.ts";
+import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { type Action, awaitChange, Controller, type ControllerOptions, specChanged } from "./controller.ts";
-import { Metrics } from "./metrics.ts";
-import { type KubeObject, ownerReferenceTo } from "./objects.ts";
-import { FakeApiServer } from "./testing/fake-api-server.ts";
 
 const OWNER = { group: "example.com", version: "v1", kind: "Owner", plural: "owners" };
 const CHILD = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };

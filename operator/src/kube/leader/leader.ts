@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { KubeClient } from "./client.ts";
-import { NotLeading } from "./errors.ts";
+import type { KubeClient } from "../client/client.ts";
+import { Conflict, NotLeading } from "../client/errors.ts";
 import { type Candidate, holderOf, isFree, type Lease, type Observation, observed } from "./lease.ts";
 import { LeadershipLost, LeaseStore } from "./lease-store.ts";
 
@@ -101,7 +101,8 @@ export class LeaderElector {
         seen = this.#noted(seen, await this.#store.find(signal));
         if (isFree(seen, this.#candidate, this.#now()) && (await this.#take(seen.lease))) return;
       } catch (error) {
-        if (!signal.aborted) this.#log.warn({ err: error }, "Could not acquire the lease");
+        if (error instanceof Conflict) this.#log.info("Another was faster");
+        else if (!signal.aborted) this.#log.warn({ err: error }, "Could not acquire the lease");
       }
       await this.#sleepUntil(startedAt + this.#period(), signal);
     }

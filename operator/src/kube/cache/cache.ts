@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import type { Backoff } from "./backoff.ts";
-import type { KubeClient } from "./client.ts";
-import { type KubeObject, keyOf, type ObjectMeta, ownerKey, pathOf, type Resource } from "./objects.ts";
+import type { Backoff } from "../backoff.ts";
+import type { KubeClient } from "../client/client.ts";
+import { type KubeObject, keyOf, type ObjectMeta, ownerKey, pathOf, type Resource } from "../objects.ts";
 import { Reflector } from "./reflector.ts";
 import { type IndexFunction, Store } from "./store.ts";
 

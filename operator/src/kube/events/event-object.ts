@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { apiVersionOf, type KubeObject, type Resource } from "./objects.ts";
-import { microTime } from "./time.ts";
+import { apiVersionOf, type KubeObject, type Resource } from "../objects.ts";
+import { microTime } from "../time.ts";
 
 export const EVENT: Resource = { group: "events.k8s.io", version: "v1", kind: "Event", plural: "events" };
 

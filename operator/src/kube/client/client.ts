@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { type Backoff, backoffMs } from "./backoff.ts";
+import { type Backoff, backoffMs } from "../backoff.ts";
 import { ServerFailed, Throttled, Unreachable } from "./errors.ts";
 import { asUnreachable, exchange, linesOf, successful, textOf } from "./transport.ts";
 
@@ -125,6 +125,8 @@ export class KubeClient {
     };
     const options = { method, headers };
     const beforeSend = method === "GET" ? () => {} : this.#beforeWrite;
+    // Also now: a refusal at the last moment costs the connection.
+    beforeSend();
     let code = "<error>";
     try {
       await this.#config.applyToHTTPSOptions(options);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
+import type { KubeObject } from "../objects.ts";
+import { FakeApiServer, fail } from "../testing/fake-api-server.ts";
 import { Applier, Foreign } from "./apply.ts";
 import { applySet } from "./apply-set.ts";
-import type { KubeObject } from "./objects.ts";
-import { FakeApiServer, fail } from "./testing/fake-api-server.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
 const PATH = "/api/v1/namespaces/a/configmaps/one";

@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { FakeApiServer, fail, json } from "../testing/fake-api-server.ts";
 import {
   Conflict,
   Forbidden,
@@ -11,7 +12,6 @@ import {
   Unauthorized,
   Unreachable,
 } from "./errors.ts";
-import { FakeApiServer, fail, json } from "./testing/fake-api-server.ts";
 
 test.each([
   [401, Unauthorized],

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import type { KubeClient } from "./client.ts";
+import type { KubeClient } from "../client/client.ts";
+import { Conflict, Invalid, NotFound } from "../client/errors.ts";
+import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "../objects.ts";
 import { covers } from "./covers.ts";
-import { Conflict, Invalid, NotFound } from "./errors.ts";
-import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "./objects.ts";
 
 /** An object of this name exists and is not ours. It is left alone. */
 export class Foreign extends Error {

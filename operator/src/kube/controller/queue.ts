@@ -1,5 +1,5 @@
-import { type Backoff, backoffMs } from "./backoff.ts";
-import { type Rate, TokenBucket } from "./rate-limit.ts";
+import { type Backoff, backoffMs } from "../backoff.ts";
+import { type Rate, TokenBucket } from "../rate-limit.ts";
 
 /** Keys of low priority wait until no other does: what is new only to us must not hold up what is new. */
 export type Priority = "normal" | "low";

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
-import type { Backoff } from "./backoff.ts";
-import type { Cache, Change } from "./cache.ts";
-import type { Metrics, ReconcileResult } from "./metrics.ts";
-import { type KubeObject, keyOf, ownerKey, partsOf } from "./objects.ts";
+import type { Backoff } from "../backoff.ts";
+import type { Cache, Change } from "../cache/cache.ts";
+import type { Metrics, ReconcileResult } from "../metrics.ts";
+import { type KubeObject, keyOf, ownerKey, partsOf } from "../objects.ts";
 import { WorkQueue } from "./queue.ts";
 
 /** What to do after a reconcile: look again after a while, or only when something changes. */

@@ -1,8 +1,8 @@
-import type { KubeClient } from "./client.ts";
-import { Conflict, NotFound } from "./errors.ts";
+import type { KubeClient } from "../client/client.ts";
+import { Conflict, NotFound } from "../client/errors.ts";
+import { pathOf } from "../objects.ts";
+import { microTime } from "../time.ts";
 import { type Candidate, holderOf, LEASE, type Lease, newLease, released, renewed, taken } from "./lease.ts";
-import { pathOf } from "./objects.ts";
-import { microTime } from "./time.ts";
 
 /** The lease is no longer ours, or nobody knows whether it is. The process should end and start as a standby. */
 export class LeadershipLost extends Error {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { backoffMs } from "./backoff.ts";
-import type { KubeClient } from "./client.ts";
-import { Conflict, Forbidden, NotFound, NotLeading, ServerFailed, Throttled, Unreachable } from "./errors.ts";
+import { backoffMs } from "../backoff.ts";
+import type { KubeClient } from "../client/client.ts";
+import { Conflict, Forbidden, NotFound, NotLeading, ServerFailed, Throttled, Unreachable } from "../client/errors.ts";
+import { pathOf } from "../objects.ts";
 import type { EventLimits } from "./event-limiter.ts";
 import { EVENT, type Event, seriesOf } from "./event-object.ts";
-import { pathOf } from "./objects.ts";
 
 /** An event that may repeat, and what the API server knows of it. */
 export interface Series {

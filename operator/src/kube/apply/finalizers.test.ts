@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { Conflict, Invalid, NotFound } from "./errors.ts";
+import { Conflict, Invalid, NotFound } from "../client/errors.ts";
+import type { KubeObject } from "../objects.ts";
+import { type Call, FakeApiServer, type Fault, fail, json } from "../testing/fake-api-server.ts";
 import { addFinalizer, removeFinalizer } from "./finalizers.ts";
-import type { KubeObject } from "./objects.ts";
-import { type Call, FakeApiServer, type Fault, fail, json } from "./testing/fake-api-server.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
 const PATH = "/api/v1/namespaces/a/configmaps/one";

@@ -1,4 +1,4 @@
-import type { KubeObject } from "./objects.ts";
+import type { KubeObject } from "../objects.ts";
 
 /** Gives the values under which an index finds an object; none: the index leaves it out. */
 export type IndexFunction = (object: KubeObject) => readonly string[];

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
-import { until } from "../../../test/lib/until.ts";
-import type { KubeClient } from "./client.ts";
-import { NotLeading } from "./errors.ts";
+import { until } from "../../../../test/lib/until.ts";
+import type { KubeClient } from "../client/client.ts";
+import { NotLeading } from "../client/errors.ts";
+import type { KubeObject } from "../objects.ts";
+import { type Call, FakeApiServer, fail } from "../testing/fake-api-server.ts";
 import type { EventLimits } from "./event-limiter.ts";
 import { EventRecorder } from "./events.ts";
-import type { KubeObject } from "./objects.ts";
-import { type Call, FakeApiServer, fail } from "./testing/fake-api-server.ts";
 
 const EVENTS = "/apis/events.k8s.io/v1/namespaces/a/events";
 const POD: KubeObject = {

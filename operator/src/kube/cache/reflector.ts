@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { type Backoff, backoffMs } from "./backoff.ts";
-import type { KubeClient } from "./client.ts";
-import { errorOf, Gone, Throttled } from "./errors.ts";
-import { apiVersionOf, type KubeObject, keyOf, type Resource } from "./objects.ts";
+import { type Backoff, backoffMs } from "../backoff.ts";
+import type { KubeClient } from "../client/client.ts";
+import { errorOf, Gone, Throttled } from "../client/errors.ts";
+import { apiVersionOf, type KubeObject, keyOf, type Resource } from "../objects.ts";
 
 /** Where a reflector puts what it learns. None of these may throw. */
 export interface Sink {

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
+import { microTime } from "../time.ts";
 import { isFree, type Lease, newLease, observed, released, renewed, taken } from "./lease.ts";
-import { microTime } from "./time.ts";
 
 const US = { identity: "us", leaseDurationMs: 15_000 };
 
