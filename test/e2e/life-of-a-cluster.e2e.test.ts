@@ -4,8 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Partition } from "../lib/aaa-cluster.ts";
 import { AaaCluster, conditionOf, sampleSubscribers } from "../lib/aaa-cluster.ts";
 import { Kubectl } from "../lib/kubectl.ts";
+import { OPERATOR_NAMESPACE } from "../lib/operator.ts";
 import { startPlatform } from "../lib/platform.ts";
 import { until } from "../lib/until.ts";
+
+interface Event {
+  readonly reason: string;
+  readonly regarding: object;
+}
 
 const MINUTE_MS = 60_000;
 const NAMESPACE = "aaa-e2e";
@@ -14,9 +20,11 @@ const INVALID_SAMPLES = new URL("../../samples/invalid/", import.meta.url);
 // The tests follow one AaaCluster from its first apply to its deletion, so each stands on the one before it.
 describe("the life of an AaaCluster", () => {
   let tv: AaaCluster;
+  let operators: Kubectl;
 
   beforeAll(async () => {
     tv = new AaaCluster(await startPlatform(), NAMESPACE);
+    operators = new Kubectl(tv.kubectl.access, OPERATOR_NAMESPACE);
     await deleteNamespace();
   }, 30 * MINUTE_MS);
 
@@ -36,6 +44,17 @@ describe("the life of an AaaCluster", () => {
       .map(({ name }) => name)
       .filter((name) => name.startsWith("aaa.partition."))
       .sort();
+  }
+
+  async function podUids(): Promise<readonly string[]> {
+    const pods = await tv.kubectl.list("pods", `app.kubernetes.io/instance=${tv.name}`);
+    return pods.map(({ metadata }) => metadata.uid).sort();
+  }
+
+  /** The pod of the operator that holds the Lease; empty when none does. */
+  async function operatorThatLeads(): Promise<string> {
+    const { spec } = await operators.get("lease", "aaa-operator");
+    return (spec.holderIdentity ?? "").split("_")[0];
   }
 
   test(
@@ -190,6 +209,40 @@ describe("the life of an AaaCluster", () => {
       await tv.converged(2, MINUTE_MS);
     },
     6 * MINUTE_MS,
+  );
+
+  test(
+    "Events of the AaaCluster say when it became ready",
+    async () => {
+      const { items } = await tv.kubectl.getRaw<{ items: Event[] }>(
+        `/apis/events.k8s.io/v1/namespaces/${NAMESPACE}/events?fieldSelector=reportingController=aaacluster.io/aaa-operator`,
+      );
+      expect(items.map(({ reason }) => reason)).toContain("Ready");
+      expect(items[0]?.regarding).toMatchObject({ kind: "AaaCluster", name: tv.name });
+    },
+    MINUTE_MS,
+  );
+
+  test.each([
+    ["is asked to end", []],
+    ["is deleted by force", ["--grace-period=0", "--force"]],
+  ])(
+    "when the operator that leads %s, the other goes on, and no pod of the cluster is touched",
+    async (_, how) => {
+      const before = await podUids();
+      const leader = await operatorThatLeads();
+      await operators.run(["delete", "pod", leader, "--wait=false", ...how]);
+      await tv.kubectl.run(["delete", "service", "tv-aaa-gateway"]);
+      await until("another operator leads", async () => !["", leader].includes(await operatorThatLeads()), {
+        deadlineMs: MINUTE_MS,
+        intervalMs: 500,
+      });
+      await until("the Service is back", () => tv.kubectl.get("service", "tv-aaa-gateway"), { deadlineMs: MINUTE_MS });
+      await tv.ready(MINUTE_MS);
+      expect(await podUids()).toEqual(before);
+      await operators.run(["rollout", "status", "deployment/aaa-operator", "--timeout=60s"]);
+    },
+    4 * MINUTE_MS,
   );
 
   test(

@@ -3,7 +3,7 @@ import type { Access } from "./kubectl.ts";
 import { run } from "./run.ts";
 
 const CHART = fileURLToPath(new URL("../../charts/aaa-operator", import.meta.url));
-const NAMESPACE = "aaa-system";
+export const OPERATOR_NAMESPACE = "aaa-system";
 
 /** The chart's value for each image. Keepalived has none: its gateway mode is not in the operator yet. */
 const IMAGE_VALUES: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export async function installOperator(access: Access, images: readonly Image[]):
     "aaa-operator",
     CHART,
     `--kubeconfig=${access.kubeconfig}`,
-    `--namespace=${NAMESPACE}`,
+    `--namespace=${OPERATOR_NAMESPACE}`,
     "--create-namespace",
     "--wait",
     "--timeout=180s",
