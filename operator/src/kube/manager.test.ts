@@ -188,6 +188,18 @@ test("it ends as soon as the lease is lost", async () => {
   await expect(manager.client.request("DELETE", "/api/v1/namespaces/a/configmaps/one")).rejects.toThrow(NotLeading);
 });
 
+test("a standby that is asked to end ends in good order", async () => {
+  const other: Lease = { ...configMap("test"), spec: { holderIdentity: "another", leaseDurationSeconds: 3_600 } };
+  server.put(LEASE_PATH, other);
+  const manager = aManager({ leaderElection: ELECTION });
+  noting(manager, []);
+  const { ended, stop } = run(manager);
+  await until("it is ready", () => manager.isReady, DEADLINE);
+  stop();
+  await ended;
+  expect([holder(), server.openWatches]).toEqual(["another", 0]);
+});
+
 test("a port that is taken is said, and nothing is left running", async () => {
   const other = createServer().listen(0);
   await until("the port is taken", () => other.listening, DEADLINE);

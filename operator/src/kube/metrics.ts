@@ -41,10 +41,17 @@ export class Metrics {
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.#gauge("kube_cache_age_seconds", "Time since the server was last heard of", ["resource"], (gauge) => {
-      for (const { resource, ageMs } of this.#caches) gauge.set({ resource: resource.plural }, ageMs / 1000);
+      for (const [resource, caches] of this.#cachesByResource()) {
+        gauge.set({ resource }, Math.max(...caches.map(({ ageMs }) => ageMs)) / 1000);
+      }
     });
     this.#gauge("kube_cache_objects", "Objects held", ["resource"], (gauge) => {
-      for (const { resource, size } of this.#caches) gauge.set({ resource: resource.plural }, size);
+      for (const [resource, caches] of this.#cachesByResource()) {
+        gauge.set(
+          { resource },
+          caches.reduce((sum, { size }) => sum + size, 0),
+        );
+      }
     });
   }
 
@@ -111,6 +118,11 @@ export class Metrics {
         worked.observe(queue, ms / 1000);
       },
     };
+  }
+
+  /** A resource has several caches where their scopes differ. */
+  #cachesByResource(): Map<string, Cache[]> {
+    return Map.groupBy(this.#caches, ({ resource }) => resource.plural);
   }
 
   #reconcileFamilies() {

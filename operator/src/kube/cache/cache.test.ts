@@ -272,6 +272,20 @@ test("the objects that an object controls are found by its kind and key, also wh
   expect(cache.ownedBy({ ...owner, group: "other.com" }, "a/two")).toEqual([]);
 });
 
+test("an index function that throws leaves its object out, and stops nothing", async () => {
+  await start();
+  cache.addIndex("value", (object) => {
+    if (object.metadata.name === "bad") throw new Error("no");
+    return ["all"];
+  });
+  for (const name of ["one", "bad", "two"]) put(name);
+  await until("all are in", () => cache.size === 3, DEADLINE);
+  server.put(pathOf("bad"), null);
+  await until("it is gone", () => cache.size === 2, DEADLINE);
+  expect(cache.byIndex("value", "all").map(({ metadata }) => metadata.name)).toEqual(["one", "two"]);
+  expect(watches()).toBe(1);
+});
+
 test("an index has one meaning", async () => {
   await start();
   const valuesOf = () => [];

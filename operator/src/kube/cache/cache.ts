@@ -46,7 +46,7 @@ export class Cache {
   /** Resolves when the first list is in. */
   readonly synced: Promise<void>;
   readonly #options: CacheOptions;
-  readonly #store = new Store();
+  readonly #store = new Store((error, object) => this.#failed(error, object, "An index function failed"));
   readonly #handlers = new Set<ChangeHandler>();
   readonly #reflectors: readonly Reflector[];
   readonly #unsynced: Set<string | undefined>;
@@ -154,16 +154,19 @@ export class Cache {
   }
 
   #tell(handler: ChangeHandler, change: Change): void {
-    const failed = (error: unknown): void => {
-      const { namespace, name } = (change.now ?? change.before)?.metadata ?? {};
-      this.#options.log.error({ err: error, kind: this.resource.kind, namespace, name }, "A change handler failed");
-    };
+    const failed = (error: unknown): void =>
+      this.#failed(error, change.now ?? change.before, "A change handler failed");
     try {
       const result = handler(change);
       if (result instanceof Promise) result.catch(failed);
     } catch (error) {
       failed(error);
     }
+  }
+
+  #failed(error: unknown, object: KubeObject | undefined, message: string): void {
+    const { namespace, name } = object?.metadata ?? {};
+    this.#options.log.error({ err: error, kind: this.resource.kind, namespace, name }, message);
   }
 }
 

@@ -13,6 +13,12 @@ interface Index {
 export class Store {
   readonly #objects = new Map<string, KubeObject>();
   readonly #indexes = new Map<string, Index>();
+  readonly #onIndexFailure: (error: unknown, object: KubeObject) => void;
+
+  /** @param onIndexFailure told when an index function throws; the index then leaves the object out */
+  constructor(onIndexFailure: (error: unknown, object: KubeObject) => void) {
+    this.#onIndexFailure = onIndexFailure;
+  }
 
   get size(): number {
     return this.#objects.size;
@@ -36,8 +42,9 @@ export class Store {
     if (known?.valuesOf === valuesOf) return;
     if (known !== undefined) throw new Error(`there is another index "${name}": choose another name`);
     const keys = new Map<string, Set<string>>();
-    for (const [key, object] of this.#objects) for (const value of valuesOf(object)) put(keys, value, key);
-    this.#indexes.set(name, { valuesOf, keys });
+    const index = { valuesOf, keys };
+    for (const [key, object] of this.#objects) this.#file(index, key, undefined, object);
+    this.#indexes.set(name, index);
   }
 
   /** @throws Error when there is no index of that name */
@@ -52,11 +59,23 @@ export class Store {
     const before = this.#objects.get(key);
     if (object === undefined) this.#objects.delete(key);
     else this.#objects.set(key, frozen(object));
-    for (const { valuesOf, keys } of this.#indexes.values()) {
-      for (const value of before === undefined ? [] : valuesOf(before)) drop(keys, value, key);
-      for (const value of object === undefined ? [] : valuesOf(object)) put(keys, value, key);
-    }
+    for (const index of this.#indexes.values()) this.#file(index, key, before, object);
     return before;
+  }
+
+  #file(index: Index, key: string, before: KubeObject | undefined, now: KubeObject | undefined): void {
+    for (const value of this.#valuesIn(index, before)) drop(index.keys, value, key);
+    for (const value of this.#valuesIn(index, now)) put(index.keys, value, key);
+  }
+
+  #valuesIn({ valuesOf }: Index, object: KubeObject | undefined): readonly string[] {
+    if (object === undefined) return [];
+    try {
+      return valuesOf(object);
+    } catch (error) {
+      this.#onIndexFailure(error, object);
+      return [];
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { caught, failing, once, PATH, SOON, Stage } from "../../../../test/controller-core/leader-stage.ts";
 import { until } from "../../../../test/lib/until.ts";
 import { NotLeading } from "../client/errors.ts";
+import { caught, failing, once, PATH, SOON, Stage } from "../testing/leader-stage.ts";
 import { LeadershipLost } from "./leader.ts";
 import type { Lease } from "./lease.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { caught, once, SOON, Stage } from "../../../../test/controller-core/leader-stage.ts";
 import { until } from "../../../../test/lib/until.ts";
 import { fail } from "../testing/fake-api-server.ts";
+import { caught, once, SOON, Stage } from "../testing/leader-stage.ts";
 
 test("a lease that does not exist is made, and is ours", async () => {
   await using stage = await Stage.open();

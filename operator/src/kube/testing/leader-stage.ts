@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
 import { pino } from "pino";
-import { type LeaderElectionOptions, LeaderElector } from "../../operator/src/kube/leader/leader.ts";
-import type { Lease } from "../../operator/src/kube/leader/lease.ts";
-import { type Call, FakeApiServer, type Fault, fail } from "../../operator/src/kube/testing/fake-api-server.ts";
-import { until } from "../lib/until.ts";
+import { until } from "../../../../test/lib/until.ts";
+import { type LeaderElectionOptions, LeaderElector } from "../leader/leader.ts";
+import type { Lease } from "../leader/lease.ts";
+import { type Call, FakeApiServer, type Fault, fail } from "./fake-api-server.ts";
 
 export const PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases/leader";
 export const SOON = { deadlineMs: 10_000, intervalMs: 2 };
