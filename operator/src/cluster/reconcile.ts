@@ -39,8 +39,9 @@ const UNREADY_RESYNC_MS = 5_000;
 
 /** Makes the world as the AaaCluster of this key says, and says in its status how far that is. */
 export async function reconcile(key: string, ctx: Context): Promise<Action> {
-  const object = ctx.world.cluster(key);
-  if (object === undefined || object.metadata.deletionTimestamp !== undefined) return awaitChange;
+  const cached = ctx.world.cluster(key);
+  if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return awaitChange;
+  const object = ctx.applier.latest(cached);
 
   const cluster = await validated(object, ctx);
   const secrets = await readSecrets(ctx.client, cluster.namespace, cluster.names);

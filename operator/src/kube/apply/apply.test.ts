@@ -11,6 +11,14 @@ const owner = { apiVersion: "x/v1", kind: "Owner", name: "o", uid: "u1", control
 const stamp = { owner, namespace: "a", labels: { ours: "yes" } };
 const manifest = (data: Record<string, string>) => ({ metadata: { name: "one" }, data });
 
+const ours = (data: Record<string, string>): KubeObject =>
+  ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "one", namespace: "a", ownerReferences: [owner] },
+    data,
+  }) as KubeObject;
+
 let server: FakeApiServer;
 let applier: Applier;
 
@@ -87,6 +95,21 @@ test("a set is made in its order, what is no longer in it goes, and what fails k
   const errors = await set(["four", "five", "three"], [...live, going as KubeObject]);
   expect(errors.map(({ name }) => name)).toEqual(["Invalid"]);
   expect(paths().slice(3)).toEqual(["PATCH four", "PATCH five", "DELETE one", "DELETE two"]);
+});
+
+test("who looks again before the cache has seen our write sees what it left, until the cache shows something else", async () => {
+  const cached = server.put(PATH, ours({ k: "old" })) as KubeObject & { status?: unknown };
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), cached, stamp);
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), cached, stamp);
+  expect(server.writes.length).toBe(1);
+  await applier.applyStatus(CONFIG_MAP, cached, { a: 1 });
+  await applier.applyStatus(CONFIG_MAP, cached, { a: 1 });
+  expect(server.writes.length).toBe(2);
+  expect(applier.latest(cached).status).toEqual({ a: 1 });
+  const changed = server.put(PATH, ours({ k: "other" })) as KubeObject;
+  expect(applier.latest(changed)).toBe(changed);
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), changed, stamp);
+  expect(server.writes.length).toBe(3);
 });
 
 test("a status is written only when it differs", async () => {

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { KubeClient } from "../client/client.ts";
 import { Conflict, Invalid, NotFound } from "../client/errors.ts";
 import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "../objects.ts";
+import { RecentMap } from "../recent-map.ts";
 import { covers } from "./covers.ts";
 
 /** An object of this name exists and is not ours. It is left alone. */
@@ -38,14 +39,30 @@ interface Named {
 /** An object to make: its identity and whatever fields we want to set, of a type that names them or of none. */
 export type Manifest = Named | (Named & Readonly<Record<string, unknown>>);
 
+/** A cache catches up within moments, so few are of use. */
+const ANSWERS_KEPT = 1024;
 const APPLY = "application/apply-patch+yaml";
 
 /** The only writer of child objects and of status: server-side apply, and only of what differs. */
 export class Applier {
   readonly #options: ApplierOptions;
+  /** By uid: the version that a write of ours was decided on, and the object as that write left it. */
+  readonly #answers = new RecentMap<{ readonly decidedOn: string | undefined; readonly object: KubeObject }>(
+    ANSWERS_KEPT,
+  );
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+  }
+
+  /**
+   * The newest that we know of an object: what our own write of it left, as long as the cache still shows the version
+   * which that write was decided on.
+   */
+  latest<T extends KubeObject>(cached: T): T {
+    const { uid = "", resourceVersion } = cached.metadata;
+    const answer = this.#answers.get(uid);
+    return answer !== undefined && answer.decidedOn === resourceVersion ? (answer.object as T) : cached;
   }
 
   /**
@@ -59,7 +76,7 @@ export class Applier {
     const desired = this.#stamped(resource, manifest, stamp);
     const { client, fieldManager, log } = this.#options;
     const path = pathOf(resource, { namespace: stamp.namespace, name: manifest.metadata.name });
-    const known = live ?? (await this.#find(path));
+    const known = live === undefined ? await this.#find(path) : this.latest(live);
     if (known !== undefined) {
       if (controllerOf(known)?.uid !== stamp.owner.uid) throw foreign(resource, known, stamp.owner);
       if (covers(known, desired)) return known;
@@ -69,6 +86,7 @@ export class Applier {
     const options = { query, body, contentType: APPLY };
     const applied = await client.request<KubeObject>("PATCH", path, options).catch(rethrowReplaced);
     log.info({ kind: resource.kind, name: manifest.metadata.name, namespace: stamp.namespace }, "Applied");
+    if (live !== undefined) this.#note(live, applied);
     return applied;
   }
 
@@ -95,18 +113,27 @@ export class Applier {
     }
   }
 
-  /** Sets the status of an object, when it differs from what the object has. */
+  /**
+   * Sets the status of an object, when it differs from what the object has.
+   * @param object as the cache knows it
+   */
   async applyStatus(
     resource: Resource,
     object: KubeObject & { readonly status?: unknown },
     status: object,
   ): Promise<void> {
-    if (JSON.stringify(sorted(object.status)) === JSON.stringify(sorted(status))) return;
+    if (JSON.stringify(sorted(this.latest(object).status)) === JSON.stringify(sorted(status))) return;
     const { name, namespace } = object.metadata;
     const { client, fieldManager } = this.#options;
     const path = pathOf(resource, { namespace, name, subresource: "status" });
     const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name, namespace }, status };
-    await client.request("PATCH", path, { query: { fieldManager, force: true }, body, contentType: APPLY });
+    const query = { fieldManager, force: true };
+    this.#note(object, await client.request<KubeObject>("PATCH", path, { query, body, contentType: APPLY }));
+  }
+
+  #note(cached: KubeObject, object: KubeObject): void {
+    const { uid = "", resourceVersion } = cached.metadata;
+    this.#answers.set(uid, { decidedOn: resourceVersion, object });
   }
 
   async #find(path: string): Promise<KubeObject | undefined> {

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Backoff } from "../backoff.ts";
 import { type Rate, TokenBucket } from "../rate-limit.ts";
-import { RecentMap } from "./recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** What bounds the recorder's writes and memory. */
 export interface EventLimits {

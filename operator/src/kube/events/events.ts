@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
 import type { KubeClient } from "../client/client.ts";
 import type { KubeObject } from "../objects.ts";
+import { RecentMap } from "../recent-map.ts";
 import { DEFAULT_LIMITS, EventLimiter, type EventLimits } from "./event-limiter.ts";
 import { aboutOf, type EventInput, eventOf, identityOf, type Reporter, renewed } from "./event-object.ts";
 import { EventSender, type Series } from "./event-sender.ts";
-import { RecentMap } from "./recent-map.ts";
 
 export type { EventInput, EventLimits };
 
