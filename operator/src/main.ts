@@ -22,16 +22,27 @@ try {
   });
   const world = new World((resource, scope) => manager.cache(resource, scope));
   const { client, applier, events } = manager;
-  const context = { client, applier, events, world, settings, now: () => new Date() };
   manager.addController({
     name: "aaacluster",
     ...world.sources,
-    reconcile: (key, { log }) => reconcile(key, { ...context, log }),
+    reconcile: (key, { signal, log }) =>
+      reconcile(key, {
+        client: client.within(signal),
+        applier: applier.within({ signal, log }),
+        events,
+        world,
+        settings,
+        log,
+        now: () => new Date(),
+      }),
     errorPolicy,
     workers: WORKERS,
   });
   log.info({ version: settings.version, namespaces, leaderElection }, "Starting");
   await manager.run(stopSignal());
+  log.info("Ended");
+  // Whatever did not end in time must not keep the process.
+  process.exit(0);
 } catch (error) {
   log.fatal({ err: error }, "Ended");
   // At once: when the lease is lost, another process may lead already.

@@ -20,17 +20,18 @@ manager.addController({
   for: greetings,
   when: kube.specChanged,
   owns: [configMaps],
-  reconcile: async (key) => {
+  reconcile: async (key, reconciliation) => {
     const greeting = greetings.get<Greeting>(key);
     if (greeting === undefined || greeting.metadata.deletionTimestamp !== undefined) return kube.awaitChange;
     const text = `Hello, ${greeting.spec.name}!`;
-    const errors = await kube.applySet(manager.applier, {
+    const applier = manager.applier.within(reconciliation);
+    const errors = await kube.applySet(applier, {
       desired: [{ resource: CONFIG_MAP, manifest: { metadata: { name: greeting.metadata.name }, data: { text } } }],
       live: new Map([[CONFIG_MAP, configMaps.ownedBy(GREETING, key)]]),
       stamp: { owner: kube.ownerReferenceTo(GREETING, greeting), namespace: greeting.metadata.namespace ?? "", labels },
     });
     if (errors.length > 0) throw new AggregateError(errors);
-    await manager.applier.applyStatus(GREETING, greeting, { text });
+    await applier.applyStatus(GREETING, greeting, { text });
     manager.events.record(greeting, { type: "Normal", reason: "Greeted", action: "Greet", note: text });
     return kube.awaitChange;
   },

@@ -14,11 +14,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "rules" -}}
 - apiGroups: [aaacluster.io]
   resources: [aaaclusters]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [aaacluster.io]
   resources: [aaaclusters/status]
   verbs: [patch]
-# Owner references of children block the deletion of their owner.
+# Owner references of children block the deletion of their owner, which some clusters allow only with this right.
 - apiGroups: [aaacluster.io]
   resources: [aaaclusters/finalizers]
   verbs: [update]

@@ -4,6 +4,6 @@ import { commonLabels } from "./labels.ts";
 
 /** What every child of a cluster is stamped with. */
 export function stampOf(cluster: AaaCluster): Stamp {
-  const { name, namespace = "default" } = cluster.metadata;
+  const { name, namespace = "" } = cluster.metadata;
   return { namespace, labels: commonLabels(name), owner: ownerReferenceTo(AAA_CLUSTER, cluster) };
 }

@@ -1,6 +1,5 @@
 import type { V1Deployment, V1Pod, V1Service, V1StatefulSet } from "@kubernetes/client-node";
-import type { AaaCluster } from "../api/aaacluster.ts";
-import { AAA_CLUSTER } from "../api/aaacluster.ts";
+import { AAA_CLUSTER, type AaaCluster } from "../api/aaacluster.ts";
 import {
   type Cache,
   type CacheScope,

@@ -4,20 +4,27 @@
  * A `Manager` is one process of an operator. Ask it for a `Cache` of each kind, add a controller whose `reconcile` makes
  * the world as an object says, and `run` it. `docs/controller-core.md` has a whole operator.
  */
-export { Applier, Foreign, hashOf, type Manifest, type Stamp } from "./apply/apply.ts";
+export { Applier, Foreign, type Manifest, type Stamp } from "./apply/apply.ts";
 export { type ApplySet, applySet, type Desired } from "./apply/apply-set.ts";
 export { addFinalizer, removeFinalizer } from "./apply/finalizers.ts";
 export { parseQuantity } from "./apply/quantity.ts";
 export { type Backoff, backoffMs } from "./backoff.ts";
 export { Cache, type CacheScope, type Change, type ChangeHandler } from "./cache/cache.ts";
 export type { IndexFunction } from "./cache/store.ts";
-export { type ClientOptions, KubeClient, type RequestOptions } from "./client/client.ts";
+export {
+  type ClientOptions,
+  KubeClient,
+  type Query,
+  type RequestOptions,
+  type StreamOptions,
+} from "./client/client.ts";
 export {
   ApiError,
   Conflict,
   Forbidden,
   Gone,
   Invalid,
+  LeadershipLost,
   NotFound,
   NotLeading,
   ServerFailed,
@@ -37,9 +44,10 @@ export {
 } from "./controller/controller.ts";
 export type { EventInput } from "./events/event-object.ts";
 export { EventRecorder } from "./events/events.ts";
-export { LeaderElector, LeadershipLost } from "./leader/leader.ts";
+export { hashOf } from "./hash.ts";
+export { type LeaderElectionOptions, LeaderElector } from "./leader/leader.ts";
 export { createLogger } from "./log.ts";
-export { type LeaderElectionSettings, Manager, type ManagerOptions, stopSignal } from "./manager.ts";
+export { type LeaderElectionSettings, Manager, type ManagerOptions } from "./manager.ts";
 export { Metrics } from "./metrics.ts";
 export {
   apiVersionOf,
@@ -54,3 +62,4 @@ export {
   pathOf,
   type Resource,
 } from "./objects.ts";
+export { stopSignal } from "./process.ts";

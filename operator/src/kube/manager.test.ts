@@ -2,9 +2,8 @@ import { createServer } from "node:http";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../../test/lib/until.ts";
-import { NotLeading } from "./client/errors.ts";
+import { LeadershipLost, NotLeading } from "./client/errors.ts";
 import { awaitChange } from "./controller/controller.ts";
-import { LeadershipLost } from "./leader/leader.ts";
 import type { Lease } from "./leader/lease.ts";
 import { Manager, type ManagerOptions } from "./manager.ts";
 import type { KubeObject } from "./objects.ts";
@@ -150,7 +149,10 @@ test("a second process waits, and takes over when the first is asked to end and 
   expect(order).toEqual(["first begins", "first ends", "second begins", "second ends"]);
 });
 
-test("work that does not end in time is aborted, and the lease is left to expire", async () => {
+test.each([
+  ["ends then, the lease is handed over", true],
+  ["does not end even then, the lease is left to expire", false],
+])("work that does not end in time is aborted; when it %s", async (_, heeds) => {
   const manager = aManager({ leaderElection: ELECTION, shutdownMs: 50 });
   let aborted = false;
   let began = false;
@@ -162,7 +164,7 @@ test("work that does not end in time is aborted, and the lease is left to expire
       return new Promise((resolve) => {
         signal.addEventListener("abort", () => {
           aborted = true;
-          resolve(awaitChange);
+          if (heeds) resolve(awaitChange);
         });
       });
     },
@@ -172,8 +174,7 @@ test("work that does not end in time is aborted, and the lease is left to expire
   await until("it works", () => began, DEADLINE);
   stop();
   await ended;
-  expect(aborted).toBe(true);
-  expect(holder()).not.toBe("");
+  expect([aborted, holder() === ""]).toEqual([true, heeds]);
 });
 
 test("it ends as soon as the lease is lost", async () => {
@@ -186,6 +187,39 @@ test("it ends as soon as the lease is lost", async () => {
   server.put(LEASE_PATH, taken);
   await expect(ended).rejects.toThrow(LeadershipLost);
   await expect(manager.client.request("DELETE", "/api/v1/namespaces/a/configmaps/one")).rejects.toThrow(NotLeading);
+});
+
+test("who has not seen the world does not lead", async () => {
+  let refuse = true;
+  server.fault = ({ path }, response) => {
+    if (!refuse || !path.endsWith("/configmaps")) return false;
+    fail(response, 403, "Forbidden");
+    return true;
+  };
+  const [blind, seeing] = [aManager({ leaderElection: ELECTION }), aManager({ leaderElection: ELECTION })];
+  noting(blind, []);
+  const { ended, stop } = run(blind);
+  await until("it has tried", () => server.calls.length > 2, DEADLINE);
+  expect(server.writes).toEqual([]);
+  stop();
+  await ended;
+  refuse = false;
+  noting(seeing, []);
+  run(seeing);
+  await until("the other leads", () => holder() !== "", DEADLINE);
+});
+
+test("what comes too late is refused with a word", async () => {
+  const manager = aManager();
+  noting(manager, []);
+  const { ended, stop } = run(manager);
+  await until("it is ready", () => manager.isReady, DEADLINE);
+  expect(() => manager.cache(CONFIG_MAP)).not.toThrow();
+  expect(() => manager.cache(CONFIG_MAP, { labelSelector: "x" })).toThrow("the manager runs already");
+  expect(() => noting(manager, [])).toThrow("the manager runs already");
+  stop();
+  await ended;
+  expect(manager.ports).toBeUndefined();
 });
 
 test("a standby that is asked to end ends in good order", async () => {

@@ -13,6 +13,7 @@ import { LeaderElector } from "./leader/leader.ts";
 import { createLogger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { Resource } from "./objects.ts";
+import { aborted } from "./process.ts";
 import { portOf, serve } from "./server.ts";
 
 export interface LeaderElectionSettings {
@@ -47,6 +48,8 @@ export interface ManagerOptions {
 }
 
 const SHUTDOWN_MS = 20_000;
+/** For work to end after it was aborted. */
+const ABORT_MS = 2_000;
 
 /**
  * One process of an operator: its client, caches, controllers, election, metrics and probes. Ask it for caches, add
@@ -64,15 +67,16 @@ export class Manager {
   readonly #caches = new Map<string, Cache>();
   readonly #controllers: Controller[] = [];
   #servers: readonly Server[] = [];
+  #runs = false;
 
   constructor(options: ManagerOptions) {
     const { name, domain, config = defaultConfig(), log = createLogger() } = options;
     const identity = `${hostname()}_${randomBytes(4).toString("hex")}`;
-    const anyTime = new KubeClient(config, { onAnswer: this.metrics.answered, userAgent: name });
+    const unguarded = new KubeClient(config, { onAnswer: this.metrics.answered, userAgent: name });
     this.#options = options;
     this.log = log;
-    this.#election = electorOf(options, anyTime, identity, log, this.metrics);
-    this.client = this.#election === undefined ? anyTime : anyTime.guardedBy(this.#election.assertLeading);
+    this.#election = electorOf(options, unguarded, identity, log, this.metrics);
+    this.client = this.#election === undefined ? unguarded : unguarded.guardedBy(this.#election.assertLeading);
     const { client } = this;
     this.applier = new Applier({ client, fieldManager: name, hashAnnotation: `${domain}/applied-hash`, log });
     const reporting = { reportingController: `${domain}/${name}`, reportingInstance: identity };
@@ -80,12 +84,25 @@ export class Manager {
     this.metrics.events(() => this.events.dropped);
   }
 
-  /** The cache of a kind; the same one for everybody who asks for the same scope. Ask before `run`. */
+  /**
+   * The cache of a kind; the same one for everybody who asks for the same scope.
+   * @throws Error when the manager runs already
+   */
   cache(resource: Resource, scope: CacheScope = {}): Cache {
     const { namespaces = this.#options.namespaces ?? [], labelSelector, fieldSelector, managedFields } = scope;
-    const id = JSON.stringify([resource, [...namespaces].sort(), labelSelector, fieldSelector, managedFields]);
+    const { group, version, kind } = resource;
+    const id = JSON.stringify([
+      group,
+      version,
+      kind,
+      [...namespaces].sort(),
+      labelSelector,
+      fieldSelector,
+      managedFields,
+    ]);
     const known = this.#caches.get(id);
     if (known !== undefined) return known;
+    this.#assertNotRunning();
     const { client, log, metrics } = this;
     const onRelist = (): void => metrics.relisted(resource.plural);
     const cache = new Cache({ ...scope, namespaces, client, resource, log, onRelist });
@@ -94,8 +111,12 @@ export class Manager {
     return cache;
   }
 
-  /** Adds a controller, which begins when the manager runs, all caches have synced and this process leads. */
+  /**
+   * Adds a controller, which begins when the manager runs, all caches have synced and this process leads.
+   * @throws Error when the manager runs already
+   */
   addController(options: ControllerOptions): void {
+    this.#assertNotRunning();
     this.#controllers.push(new Controller(options, this));
   }
 
@@ -117,17 +138,22 @@ export class Manager {
    * with LeadershipLost: then let the process end at once, for another may lead already.
    */
   async run(signal: AbortSignal): Promise<void> {
+    this.#runs = true;
     const over = new AbortController();
+    const caches = [...this.#caches.values()];
     let watching: Promise<void>[] = [];
     try {
       await this.#serve();
-      watching = [...this.#caches.values()].map((cache) => cache.run(over.signal));
-      if (await this.#elected(signal)) await this.#lead(signal, over);
+      watching = caches.map((cache) => cache.run(over.signal));
+      // Nobody leads who has not seen the world: who may not list, for one, would keep those who may from leading.
+      await Promise.race([Promise.all(caches.map(({ synced }) => synced)), aborted(signal)]);
+      if (!signal.aborted && (await this.#elected(signal))) await this.#lead(signal, over);
     } finally {
       for (const controller of this.#controllers) controller.abort();
       over.abort();
       await Promise.all(watching);
       for (const server of this.#servers) server.close().closeAllConnections();
+      this.#servers = [];
     }
   }
 
@@ -151,18 +177,20 @@ export class Manager {
     if (finished === true) await this.#election?.release();
   }
 
-  /** Runs the controllers until the signal, and then what they have begun. Returns whether all of it ended in time. */
+  /** Runs the controllers until the signal, and then what they have begun. Returns whether all of it has ended. */
   async #work(signal: AbortSignal): Promise<boolean> {
-    const stopped = aborted(signal);
-    await Promise.race([Promise.all([...this.#caches.values()].map(({ synced }) => synced)), stopped]);
-    if (signal.aborted) return true;
-    const running = this.#controllers.map((controller) => controller.run());
-    await stopped;
+    const running = Promise.all(this.#controllers.map((controller) => controller.run()));
+    await Promise.race([aborted(signal), running]);
     for (const controller of this.#controllers) controller.close();
-    const ended = Promise.all(running).then(() => this.events.flush());
     const { shutdownMs = SHUTDOWN_MS } = this.#options;
-    const late = sleep(shutdownMs, "late", { ref: false });
-    return (await Promise.race([ended, late])) !== "late";
+    const ended = running.then(() => this.events.flush()).then(() => true);
+    if (await within(shutdownMs, ended)) return true;
+    for (const controller of this.#controllers) controller.abort();
+    return within(ABORT_MS, ended);
+  }
+
+  #assertNotRunning(): void {
+    if (this.#runs) throw new Error("the manager runs already: ask for caches and add controllers before");
   }
 
   async #serve(): Promise<void> {
@@ -190,22 +218,13 @@ function electorOf(options: ManagerOptions, client: KubeClient, identity: string
   return new LeaderElector({ ...settings, name: lease, client, identity, log, onChange });
 }
 
-/** A signal that is aborted when the process is asked to end, by SIGTERM or SIGINT. A second one ends it at once. */
-export function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
-  return stop.signal;
+/** What a promise resolves to, or false when it takes longer. */
+function within(ms: number, promise: Promise<boolean>): Promise<boolean> {
+  return Promise.race([promise, sleep(ms, false, { ref: false })]);
 }
 
 function defaultConfig(): KubeConfig {
   const config = new KubeConfig();
   config.loadFromDefault();
   return config;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -18,7 +18,6 @@ const RECONCILE_SECONDS = [
 const QUEUE_SECONDS = Array.from({ length: 12 }, (_, exponent) => 1e-8 * 10 ** exponent);
 /** controller-runtime's numbers for the two priorities. */
 const PRIORITIES: Readonly<Record<Priority, string>> = { normal: "0", low: "-100" };
-const TERMINAL_AND_PANIC = ["terminal_error", "panic"] as const;
 
 /**
  * All metrics of a process, under the names and labels that controller-runtime gives them, so that dashboards and
@@ -98,7 +97,7 @@ export class Metrics {
     active.set(of, 0);
     return {
       reconciled(result) {
-        const isError = result === "error" || TERMINAL_AND_PANIC.some((other) => other === result);
+        const isError = result !== "success" && result !== "requeue_after";
         total.inc({ ...of, result: isError ? "error" : result });
         if (isError) errors.inc(of);
         if (result === "terminal_error") terminal.inc(of);

@@ -18,7 +18,10 @@ export async function serve(port: number, routes: Routes): Promise<Server> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, resolve);
+    server.listen(port, () => {
+      server.off("error", reject);
+      resolve();
+    });
   });
   return server;
 }

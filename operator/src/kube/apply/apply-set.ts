@@ -28,15 +28,19 @@ export async function applySet(applier: Applier, { desired, live, stamp }: Apply
     }
   };
   for (const { resource, manifest } of desired) {
-    const found = live.get(resource)?.find(({ metadata }) => metadata.name === manifest.metadata.name);
+    const found = [...live]
+      .flatMap(([kind, objects]) => (isSame(kind, resource) ? objects : []))
+      .find(({ metadata }) => metadata.name === manifest.metadata.name);
     await attempt(() => applier.apply(resource, manifest, found, stamp));
   }
   for (const [resource, objects] of live) {
-    const wanted = new Set(desired.filter((one) => one.resource === resource).map((one) => one.manifest.metadata.name));
+    const built = desired.filter((one) => isSame(one.resource, resource));
+    const wanted = new Set(built.map(({ manifest }) => manifest.metadata.name));
     const surplus = objects.filter(({ metadata }) => !wanted.has(metadata.name) && !isGoing(metadata));
     for (const object of surplus) await attempt(() => applier.remove(resource, object));
   }
   return errors;
 }
 
+const isSame = (a: Resource, b: Resource): boolean => a.group === b.group && a.kind === b.kind;
 const isGoing = ({ deletionTimestamp }: KubeObject["metadata"]): boolean => deletionTimestamp !== undefined;

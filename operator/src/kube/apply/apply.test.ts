@@ -112,6 +112,31 @@ test("who looks again before the cache has seen our write sees what it left, unt
   expect(server.writes.length).toBe(3);
 });
 
+test("kinds that are equal are the same, so that nothing is removed that was just made", async () => {
+  const live = await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  const desired = [{ resource: { ...CONFIG_MAP }, manifest: manifest({ k: "v" }) }];
+  await applySet(applier, { desired, live: new Map([[CONFIG_MAP, [live]]]), stamp });
+  expect(server.writes.length).toBe(1);
+});
+
+test("a status that we wrote is written again when another is wanted, whatever the cache still shows", async () => {
+  const cached = server.put(PATH, { ...ours({}), ...{ status: { a: 1 } } }) as KubeObject & { status?: unknown };
+  await applier.applyStatus(CONFIG_MAP, cached, { a: 2 });
+  const older = { ...cached, metadata: { ...cached.metadata, resourceVersion: "1" } };
+  await applier.applyStatus(CONFIG_MAP, older, { a: 1 });
+  expect(server.writes.map(({ body }) => body)).toMatchObject([{ status: { a: 2 } }, { status: { a: 1 } }]);
+  expect(server.writes[0]?.body?.metadata.uid).toBe(cached.metadata.uid);
+});
+
+test("within a reconcile, requests end with its signal", async () => {
+  server.fault = () => true;
+  const stop = new AbortController();
+  const log = pino({ enabled: false });
+  const applying = applier.within({ signal: stop.signal, log }).apply(CONFIG_MAP, manifest({}), undefined, stamp);
+  setImmediate(() => stop.abort());
+  await expect(applying).rejects.toMatchObject({ name: "AbortError" });
+});
+
 test("a status is written only when it differs", async () => {
   const object = {
     apiVersion: "v1",

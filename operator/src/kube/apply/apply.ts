@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { KubeClient } from "../client/client.ts";
 import { Conflict, Invalid, NotFound } from "../client/errors.ts";
+import { hashOf } from "../hash.ts";
 import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "../objects.ts";
 import { RecentMap } from "../recent-map.ts";
 import { covers } from "./covers.ts";
@@ -43,16 +43,25 @@ export type Manifest = Named | (Named & Readonly<Record<string, unknown>>);
 const ANSWERS_KEPT = 1024;
 const APPLY = "application/apply-patch+yaml";
 
+interface Answer {
+  readonly decidedOn: string | undefined;
+  readonly object: KubeObject & { readonly status?: unknown };
+}
+
 /** The only writer of child objects and of status: server-side apply, and only of what differs. */
 export class Applier {
   readonly #options: ApplierOptions;
   /** By uid: the version that a write of ours was decided on, and the object as that write left it. */
-  readonly #answers = new RecentMap<{ readonly decidedOn: string | undefined; readonly object: KubeObject }>(
-    ANSWERS_KEPT,
-  );
+  readonly #answers: RecentMap<Answer>;
 
-  constructor(options: ApplierOptions) {
+  constructor(options: ApplierOptions, answers = new RecentMap<Answer>(ANSWERS_KEPT)) {
     this.#options = options;
+    this.#answers = answers;
+  }
+
+  /** The same applier for one reconcile: its requests end with the signal, and its lines go to that log. */
+  within({ signal, log }: { readonly signal: AbortSignal; readonly log: Logger }): Applier {
+    return new Applier({ ...this.#options, client: this.#options.client.within(signal), log }, this.#answers);
   }
 
   /**
@@ -122,13 +131,16 @@ export class Applier {
     object: KubeObject & { readonly status?: unknown },
     status: object,
   ): Promise<void> {
-    if (JSON.stringify(sorted(this.latest(object).status)) === JSON.stringify(sorted(status))) return;
-    const { name, namespace } = object.metadata;
+    const { name, namespace, uid = "" } = object.metadata;
+    // Our last write counts even when the cache shows another version: it may be one from before that write.
+    const known = [this.latest(object), this.#answers.get(uid)?.object ?? object];
+    if (known.every((one) => hashOf(one.status) === hashOf(status))) return;
     const { client, fieldManager } = this.#options;
     const path = pathOf(resource, { namespace, name, subresource: "status" });
-    const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name, namespace }, status };
-    const query = { fieldManager, force: true };
-    this.#note(object, await client.request<KubeObject>("PATCH", path, { query, body, contentType: APPLY }));
+    const metadata = { name, namespace, uid: object.metadata.uid };
+    const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata, status };
+    const options = { query: { fieldManager, force: true }, body, contentType: APPLY };
+    this.#note(object, await client.request<KubeObject>("PATCH", path, options).catch(rethrowReplaced));
   }
 
   #note(cached: KubeObject, object: KubeObject): void {
@@ -160,21 +172,6 @@ export class Applier {
     const annotations = { ...manifest.metadata.annotations, [this.#options.hashAnnotation]: hashOf(object) };
     return { ...object, metadata: { ...object.metadata, annotations } };
   }
-}
-
-/** A short hash of a value that does not depend on the order of its fields. */
-export function hashOf(value: unknown): string {
-  return createHash("sha256")
-    .update(JSON.stringify(sorted(value)))
-    .digest("hex")
-    .slice(0, 16);
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([, part]) => part !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, part]) => [key, sorted(part)]));
 }
 
 /** With the uid the server refuses to write to, or to make anew, another object of the same name. */

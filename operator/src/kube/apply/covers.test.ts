@@ -9,6 +9,9 @@ test.each([
   ["a field that we do not set", {}, { a: undefined }, true],
   ["an empty text and an empty list that the server does not store", {}, { a: "", b: [] }, true],
   ["an empty object that is missing", {}, { emptyDir: {} }, false],
+  ["a key that somebody added to a selector", { selector: { a: "1", b: "1" } }, { selector: { a: "1" } }, false],
+  ["a selector that is as it shall be", { selector: { a: "1" } }, { selector: { a: "1" } }, true],
+  ["no tolerations where none are wanted", {}, { tolerations: [] }, true],
   ["further named items", { l: [{ name: "x", v: 1 }, { name: "y" }] }, { l: [{ name: "y" }] }, true],
   ["a named item that differs", { l: [{ name: "x", v: 1 }] }, { l: [{ name: "x", v: 2 }] }, false],
   ["another order of plain values", { l: ["a", "b"] }, { l: ["b", "a"] }, false],
@@ -30,4 +33,11 @@ test.each([
   [undefined, undefined],
 ])("the quantity %s is %s", (text, value) => {
   expect(parseQuantity(text)).toBe(value);
+});
+
+test("a number is the same quantity in thousandths", () => {
+  const differing = Array.from({ length: 2_000 }, (_, n) => n).filter(
+    (n) => parseQuantity(`${n}m`) !== parseQuantity(String(n / 1000)),
+  );
+  expect(differing).toEqual([]);
 });

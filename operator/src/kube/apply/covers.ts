@@ -3,6 +3,9 @@ import { parseQuantity } from "./quantity.ts";
 /** Maps whose values are quantities, which the API server writes in its own way ("1000m" becomes "1"). */
 const QUANTITY_MAPS = new Set(["requests", "limits", "capacity"]);
 
+/** Fields that the server keeps as a whole: what others added to them is not theirs to keep. */
+const WHOLE = new Set(["selector", "podSelector", "namespaceSelector", "labelSelector", "nodeSelector", "tolerations"]);
+
 /**
  * Whether a live object already has everything we would set. What the live object has besides (defaults, fields of
  * other managers, further named list items) does not count. An empty text or list is as good as none: the server stores
@@ -19,6 +22,7 @@ function coversObject(live: Record<string, unknown>, desired: Record<string, unk
   return Object.entries(desired).every(([key, value]) => {
     if (value === undefined) return true;
     const found = live[key];
+    if (WHOLE.has(key) && found !== undefined && !covers(value, found)) return false;
     return QUANTITY_MAPS.has(key) && isObject(value)
       ? isObject(found) && Object.entries(value).every(([name, quantity]) => sameQuantity(found[name], quantity))
       : covers(found, value);

@@ -272,6 +272,60 @@ test("the objects that an object controls are found by its kind and key, also wh
   expect(cache.ownedBy({ ...owner, group: "other.com" }, "a/two")).toEqual([]);
 });
 
+test("a quiet watch that lasted begins a new row of failures when it is cut", async () => {
+  const failures: number[] = [];
+  const log = pino({}, { write: (line: string) => void failures.push(JSON.parse(line).failures) });
+  await start(undefined, { log });
+  let refusals = 3;
+  server.fault = ({ query }, response) => {
+    if (!query.has("watch") || refusals-- <= 0) return false;
+    fail(response, 500, "InternalError");
+    return true;
+  };
+  server.endWatches("cut");
+  await until("it watches again", () => failures.length === 4 && server.openWatches === 1, DEADLINE);
+  const openedAt = Date.now();
+  await until("the watch has lasted", () => Date.now() - openedAt > 1_100, DEADLINE);
+  server.endWatches("cut");
+  await until("it noticed", () => failures.length === 5, DEADLINE);
+  expect(failures).toEqual([1, 2, 3, 4, 1]);
+});
+
+test("its age is that of the namespace that was not heard of for longest", async () => {
+  server.fault = ({ path }, response) => {
+    if (!path.includes("/namespaces/b/")) return false;
+    fail(response, 403, "Forbidden");
+    return true;
+  };
+  const options = {
+    client: server.client,
+    resource: CONFIG_MAP,
+    namespaces: ["a", "b"],
+    log: pino({ enabled: false }),
+  };
+  cache = new Cache({ ...options, backoff: { firstMs: 5, longestMs: 50 } });
+  running = cache.run(stop.signal);
+  let count = 0;
+  const aHasNews = (): void => put("one", String(++count));
+  const ticking = setInterval(aHasNews, 5);
+  await until("b is old though a has news", () => count > 10 && cache.ageMs > 200, DEADLINE);
+  clearInterval(ticking);
+  expect(cache.hasSynced).toBe(false);
+});
+
+test("a server that wants a pause of months is asked no more often for that, and no later than in a minute", async () => {
+  await start();
+  server.fault = ({ query }, response) => {
+    if (query.has("watch")) fail(response, 429, "TooManyRequests", { "retry-after": "9999999" });
+    return query.has("watch");
+  };
+  server.endWatches("cleanly");
+  await until("it was refused", () => watches() === 2, DEADLINE);
+  const refusedAt = Date.now();
+  await until("some time has passed", () => Date.now() - refusedAt > 300, DEADLINE);
+  expect(watches()).toBe(2);
+});
+
 test("an index function that throws leaves its object out, and stops nothing", async () => {
   await start();
   cache.addIndex("value", (object) => {

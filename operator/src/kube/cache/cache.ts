@@ -7,7 +7,7 @@ import { type IndexFunction, Store } from "./store.ts";
 
 /** Which objects of a kind a cache holds. */
 export interface CacheScope {
-  /** Empty or absent: all namespaces. */
+  /** Empty or absent: all namespaces. Of a kind that has none, ask for all. */
   readonly namespaces?: readonly string[] | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
@@ -49,9 +49,11 @@ export class Cache {
   readonly #store = new Store((error, object) => this.#failed(error, object, "An index function failed"));
   readonly #handlers = new Set<ChangeHandler>();
   readonly #reflectors: readonly Reflector[];
+  readonly #ownerIndexes = new Set<string>();
   readonly #unsynced: Set<string | undefined>;
   readonly #markSynced: () => void;
-  #heardAt = performance.now();
+  /** By namespace, when its server was last heard of, in ms of the monotonic clock. */
+  readonly #heardAt: Map<string | undefined, number>;
 
   constructor(options: CacheOptions) {
     const { namespaces = [], resource, client, log, backoff, silenceMs, pageSize } = options;
@@ -63,15 +65,14 @@ export class Cache {
     this.#markSynced = resolve;
     const scopes = namespaces.length === 0 ? [undefined] : [...new Set(namespaces)];
     this.#unsynced = new Set(scopes);
+    this.#heardAt = new Map(scopes.map((namespace) => [namespace, performance.now()]));
     this.#reflectors = scopes.map((namespace) => {
       const path = pathOf(resource, { namespace });
       const sink = {
         upsert: (object: KubeObject) => this.#upsert(object, namespace),
-        remove: (object: KubeObject) => this.#set(keyOf(object), undefined, object),
+        remove: (object: KubeObject) => this.#set(keyOf(object), undefined),
         listed: (keys: ReadonlySet<string>) => this.#listed(keys, namespace),
-        heard: () => {
-          this.#heardAt = performance.now();
-        },
+        heard: () => void this.#heardAt.set(namespace, performance.now()),
       };
       const selectors = { labelSelector, fieldSelector };
       return new Reflector({ client, resource, path, selectors, sink, log, backoff, silenceMs, pageSize });
@@ -87,9 +88,12 @@ export class Cache {
     return this.#store.size;
   }
 
-  /** How long ago the server was last heard of, in ms. On a quiet watch it grows to a minute between bookmarks. */
+  /**
+   * How long ago the server was last heard of, in ms; of several namespaces the longest. On a quiet watch it grows to a
+   * minute between bookmarks.
+   */
   get ageMs(): number {
-    return performance.now() - this.#heardAt;
+    return performance.now() - Math.min(...this.#heardAt.values());
   }
 
   /** @param key `namespace/name`, or `name` for objects without a namespace */
@@ -114,7 +118,10 @@ export class Cache {
   /** The objects that are controlled by the object of kind `owner` with this key. */
   ownedBy<T extends KubeObject>(owner: Resource, key: string): T[] {
     const index = `owner ${owner.kind}.${owner.group}`;
-    if (!this.#store.hasIndex(index)) this.#store.addIndex(index, (child) => listOf(ownerKey(owner, child)));
+    if (!this.#ownerIndexes.has(index)) {
+      this.addIndex(index, (child) => listOf(ownerKey(owner, child)));
+      this.#ownerIndexes.add(index);
+    }
     return this.byIndex(index, key);
   }
 
@@ -135,21 +142,22 @@ export class Cache {
     const known = this.#store.get(key);
     if (known !== undefined && known.metadata.resourceVersion === object.metadata.resourceVersion) return;
     const kept = this.#options.managedFields === true ? object : withoutManagedFields(object);
-    this.#set(key, kept, undefined, this.#unsynced.has(scope));
+    this.#set(key, kept, this.#unsynced.has(scope));
   }
 
   #listed(keys: ReadonlySet<string>, scope: string | undefined): void {
     const gone = [...this.#store.values()].filter(
       (object) => (scope === undefined || object.metadata.namespace === scope) && !keys.has(keyOf(object)),
     );
-    for (const object of gone) this.#set(keyOf(object), undefined, object);
+    for (const object of gone) this.#set(keyOf(object), undefined);
     this.#unsynced.delete(scope);
     if (this.hasSynced) this.#markSynced();
     this.#options.onRelist?.();
   }
 
-  #set(key: string, now: KubeObject | undefined, last?: KubeObject, initial = false): void {
-    const before = this.#store.set(key, now) ?? last;
+  #set(key: string, now: KubeObject | undefined, initial = false): void {
+    const before = this.#store.set(key, now);
+    if (now === undefined && before === undefined) return;
     for (const handler of this.#handlers) this.#tell(handler, { now, before, initial });
   }
 

@@ -46,6 +46,8 @@ const PAGE_SIZE = 500;
 const BACKOFF: Backoff = { firstMs: 200, longestMs: 15_000 };
 const SILENCE_MS = 120_000;
 const LASTING_WATCH_MS = 1_000;
+/** Whoever asks for a longer pause is not believed: the cache would be deaf meanwhile. */
+const LONGEST_THROTTLE_MS = 60_000;
 /** Spread, so that the watches of many do not all end at once. */
 const WATCH_SECONDS = { least: 240, spread: 240 };
 
@@ -74,39 +76,40 @@ export class Reflector {
 
   /** One list, where needed, and one watch to its end. Returns how long to wait before the next, in ms. */
   async #round(signal: AbortSignal): Promise<number> {
-    const startedAt = performance.now();
-    let failure: unknown;
     let from: string | undefined;
+    let startedAt = Number.POSITIVE_INFINITY;
+    let failure: unknown;
     try {
       if (this.#resourceVersion === undefined) await this.#list(signal);
       from = this.#resourceVersion;
+      startedAt = performance.now();
       await this.#watch(signal);
     } catch (error) {
       failure = error;
     }
     if (signal.aborted) return 0;
-    const hadNews = from !== undefined && from !== this.#resourceVersion;
-    if (failure !== undefined) return this.#afterFailure(failure, hadNews);
     const lasted = performance.now() - startedAt >= LASTING_WATCH_MS;
+    const hadNews = from !== undefined && from !== this.#resourceVersion;
+    if (failure !== undefined) return this.#afterFailure(failure, lasted || hadNews);
     if (lasted) this.#failures = 0;
     // A server that ends every watch at once must not be asked in a tight loop, nor left alone while it has news.
     return lasted ? 0 : this.#wait(hadNews);
   }
 
-  #afterFailure(error: unknown, hadNews: boolean): number {
+  #afterFailure(error: unknown, wasGood: boolean): number {
     const { log, resource } = this.#options;
     const isGone = error instanceof Gone;
     if (isGone) this.#resourceVersion = undefined;
     // Lists cost too much to be asked for often.
-    const waitMs = this.#wait(hadNews && !isGone);
+    const waitMs = this.#wait(wasGood && !isGone);
     const level = this.#failures === 1 ? "info" : "warn";
     log[level]({ err: error, kind: resource.kind, failures: this.#failures }, "Lost the watch");
-    return error instanceof Throttled ? Math.max(waitMs, error.retryAfterMs) : waitMs;
+    return error instanceof Throttled ? Math.max(waitMs, Math.min(error.retryAfterMs, LONGEST_THROTTLE_MS)) : waitMs;
   }
 
-  /** How long to wait after one more failure in a row, in ms. A watch that had news begins a new row. */
-  #wait(hadNews: boolean): number {
-    this.#failures = hadNews ? 1 : this.#failures + 1;
+  /** How long to wait after one more failure in a row, in ms. A watch that was good begins a new row. */
+  #wait(wasGood: boolean): number {
+    this.#failures = wasGood ? 1 : this.#failures + 1;
     return backoffMs(this.#options.backoff ?? BACKOFF, this.#failures);
   }
 

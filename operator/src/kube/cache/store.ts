@@ -32,10 +32,6 @@ export class Store {
     return this.#objects.values();
   }
 
-  hasIndex(name: string): boolean {
-    return this.#indexes.has(name);
-  }
-
   /** @throws Error when there is another index of that name */
   addIndex(name: string, valuesOf: IndexFunction): void {
     const known = this.#indexes.get(name);

@@ -87,6 +87,52 @@ test("waiting for a throttled server ends with the signal", async () => {
   await expect(request).rejects.toMatchObject({ name: "AbortError" });
 });
 
+test("a client within a signal ends its requests with it", async () => {
+  await using server = await FakeApiServer.start();
+  server.fault = () => true;
+  const stop = new AbortController();
+  const request = server.client
+    .within(stop.signal)
+    .request("GET", "/api/v1/pods", { signal: AbortSignal.timeout(9_000) });
+  setImmediate(() => stop.abort());
+  await expect(request).rejects.toMatchObject({ name: "AbortError" });
+});
+
+test("after a request that got no answer, connections that lie idle are not trusted", async () => {
+  await using server = await FakeApiServer.start();
+  const get = (timeoutMs?: number) =>
+    server.client.request("GET", "/api/v1/pods", timeoutMs === undefined ? {} : { timeoutMs });
+  const dead = new Set<unknown>();
+  server.fault = (_, response) => {
+    dead.add(response.socket);
+    return false;
+  };
+  await Promise.all([get(), get(), get()]);
+  expect(dead.size).toBe(3);
+  server.fault = (_, response) => dead.has(response.socket);
+  await expect(get(50)).rejects.toBeInstanceOf(Unreachable);
+  await get(5_000);
+});
+
+test("a GET on a connection that the server has just closed is sent once more, a write is not", async () => {
+  await using server = await FakeApiServer.start();
+  const seen = new Set<unknown>();
+  server.fault = (_, response) => {
+    if (seen.has(response.socket)) {
+      response.socket?.resetAndDestroy();
+      return true;
+    }
+    seen.add(response.socket);
+    return false;
+  };
+  await server.client.request("GET", "/api/v1/pods");
+  await server.client.request("GET", "/api/v1/pods");
+  expect(server.calls.length).toBe(3);
+  const write = server.client.request("DELETE", "/api/v1/namespaces/a/pods/one");
+  await expect(write).rejects.toBeInstanceOf(Unreachable);
+  expect(server.calls.length).toBe(4);
+});
+
 test("a guarded client reads, and asks its guard before each write that would leave", async () => {
   await using server = await FakeApiServer.start();
   let leads = true;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Backoff, backoffMs } from "../backoff.ts";
 import { ServerFailed, Throttled, Unreachable } from "./errors.ts";
-import { asUnreachable, exchange, linesOf, successful, textOf } from "./transport.ts";
+import { asUnreachable, exchange, linesOf, successful, textOf, timedOut } from "./transport.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -31,6 +31,12 @@ export interface ClientOptions {
   readonly userAgent?: string;
 }
 
+/** What holds for every request of a client. */
+interface Bounds {
+  readonly beforeWrite?: () => void;
+  readonly signal?: AbortSignal;
+}
+
 interface Call {
   readonly method: string;
   readonly path: string;
@@ -53,17 +59,25 @@ const LONGEST_WAIT_MS = 5_000;
 export class KubeClient {
   readonly #config: KubeConfig;
   readonly #options: ClientOptions;
-  readonly #beforeWrite: () => void;
+  readonly #bounds: Bounds;
 
-  constructor(config: KubeConfig, options: ClientOptions = {}, beforeWrite: () => void = () => {}) {
+  constructor(config: KubeConfig, options: ClientOptions = {}, bounds: Bounds = {}) {
     this.#config = config;
     this.#options = options;
-    this.#beforeWrite = beforeWrite;
+    this.#bounds = bounds;
   }
 
   /** The same client, but every write first calls `check` when its connection stands, and is not sent if that throws. */
   guardedBy(check: () => void): KubeClient {
-    return new KubeClient(this.#config, this.#options, check);
+    return new KubeClient(this.#config, this.#options, { ...this.#bounds, beforeWrite: check });
+  }
+
+  /** The same client, but every request ends with the signal. */
+  within(signal: AbortSignal): KubeClient {
+    return new KubeClient(this.#config, this.#options, {
+      ...this.#bounds,
+      signal: either(signal, this.#bounds.signal),
+    });
   }
 
   /**
@@ -78,7 +92,8 @@ export class KubeClient {
       } catch (error) {
         const waitMs = attempt < (options.attempts ?? ATTEMPTS) ? waitBeforeRetry(error, method, attempt) : undefined;
         if (waitMs === undefined || waitMs > LONGEST_WAIT_MS) throw error;
-        await sleep(waitMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+        const signal = either(options.signal, this.#bounds.signal);
+        await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
       }
     }
   }
@@ -86,7 +101,7 @@ export class KubeClient {
   /** The lines of an answer that has no end, as a watch. Ends when the server ends it; rejects as `request` does. */
   async *lines(path: string, { query, signal, silenceMs }: StreamOptions): AsyncGenerator<string> {
     const silence = new AbortController();
-    const watchdog = setTimeout(() => silence.abort(), silenceMs);
+    const watchdog = setTimeout(() => silence.abort(timedOut()), silenceMs);
     try {
       const both = AbortSignal.any([signal, silence.signal]);
       const response = await this.#open({ method: "GET", path, query, signal: both });
@@ -103,12 +118,13 @@ export class KubeClient {
   async #once<T>(method: string, path: string, options: RequestOptions): Promise<T> {
     const { query, contentType, timeoutMs = TIMEOUT_MS } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+    const cancel = either(options.signal, this.#bounds.signal);
+    const signal = either(timeout, cancel);
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     try {
       return JSON.parse(await textOf(await this.#open({ method, path, query, body, contentType, signal }))) as T;
     } catch (error) {
-      options.signal?.throwIfAborted();
+      cancel?.throwIfAborted();
       throw timeout.aborted ? new Unreachable(`${method} ${path}: no answer in ${timeoutMs} ms`) : asUnreachable(error);
     }
   }
@@ -124,7 +140,7 @@ export class KubeClient {
       ...(body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) }),
     };
     const options = { method, headers };
-    const beforeSend = method === "GET" ? () => {} : this.#beforeWrite;
+    const beforeSend = method === "GET" ? () => {} : (this.#bounds.beforeWrite ?? (() => {}));
     // Also now: a refusal at the last moment costs the connection.
     beforeSend();
     let code = "<error>";
@@ -144,6 +160,13 @@ function waitBeforeRetry(error: unknown, method: string, attempt: number): numbe
   if (error instanceof Throttled) return error.retryAfterMs;
   if (error instanceof ServerFailed && method !== "POST") return backoffMs(BACKOFF, attempt);
   return undefined;
+}
+
+/** A signal that is aborted with the first of two. */
+function either(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal;
+function either(signal: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined;
+function either(signal: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
+  return signal === undefined || other === undefined ? (signal ?? other) : AbortSignal.any([signal, other]);
 }
 
 function urlOf(server: string, path: string, query: Query = {}): URL {

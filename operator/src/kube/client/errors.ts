@@ -57,6 +57,11 @@ export class NotLeading extends Error {
   override readonly name = "NotLeading";
 }
 
+/** The lease is no longer ours, or nobody knows whether it is. Let the process end, and start again as a standby. */
+export class LeadershipLost extends Error {
+  override readonly name = "LeadershipLost";
+}
+
 type ApiErrorClass = new (status: number, reason: string, message: string) => ApiError;
 
 const BY_STATUS: Readonly<Record<number, ApiErrorClass>> = {

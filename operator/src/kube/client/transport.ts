@@ -3,8 +3,6 @@ import https from "node:https";
 import type { Socket } from "node:net";
 import { ApiError, errorOf, NotLeading, Unreachable } from "./errors.ts";
 
-export type RequestHeaders = Readonly<Record<string, string | number>>;
-
 export interface Exchange {
   readonly url: URL;
   /** Method, headers, agent and credentials. */
@@ -17,15 +15,32 @@ export interface Exchange {
 
 const KEEP_ALIVE_MS = 30_000;
 
+/** The reason of a signal that is aborted because nothing came. */
+export function timedOut(): DOMException {
+  return new DOMException("nothing came in time", "TimeoutError");
+}
+
 /**
  * Sends one request and resolves with the head of its answer, whatever its status. Rejects with what `beforeSend`
- * threw, or as node:http does.
+ * threw, or as node:http does. A GET on a pooled connection that the server closed just then is sent once more.
  */
-export function exchange({ url, options, body, signal, beforeSend }: Exchange): Promise<IncomingMessage> {
-  keepAlive(options.agent);
+export function exchange(parts: Exchange): Promise<IncomingMessage> {
+  keepAlive(parts.options.agent);
+  parts.signal.addEventListener("abort", () => {
+    // Where one connection turned out dead, those that lie idle beside it may be too.
+    if (parts.signal.reason?.name === "TimeoutError") dropIdle(parts.options.agent);
+  });
+  return attempt(parts, parts.options.method === "GET");
+}
+
+function attempt(parts: Exchange, mayRepeat: boolean): Promise<IncomingMessage> {
+  const { url, options, body, signal, beforeSend } = parts;
   return new Promise((resolve, reject) => {
     const request = (url.protocol === "http:" ? http : https).request(url, { ...options, signal }, resolve);
-    request.on("error", reject);
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (mayRepeat && request.reusedSocket && error.code === "ECONNRESET") resolve(attempt(parts, false));
+      else reject(error);
+    });
     request.once("socket", (socket) => {
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
       whenOpen(socket, () => {
@@ -80,6 +95,11 @@ export function asUnreachable(error: unknown): unknown {
 /** The library's agents open a connection per request; their pooling is there, only switched off. */
 function keepAlive(agent: http.Agent | boolean | undefined): void {
   if (agent instanceof http.Agent) (agent as http.Agent & { keepAlive: boolean }).keepAlive = true;
+}
+
+function dropIdle(agent: http.Agent | boolean | undefined): void {
+  if (!(agent instanceof http.Agent)) return;
+  for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
 }
 
 /** Waits for a new connection, with its TLS handshake; a pooled one is open already. */

@@ -179,6 +179,39 @@ test("a reconcile that takes too long is told so", async () => {
   expect(text).toContain('controller_runtime_reconcile_timeouts_total{controller="test"} 1');
 });
 
+test("a controller that does not run, as that of a standby, remembers nothing of what came and went", async () => {
+  const owners = cacheOf(OWNER);
+  await until("the watch is open", () => server.openWatches === 1, DEADLINE);
+  const reconcile = async (key: string): Promise<Action> => {
+    reconciled.push(key);
+    return awaitChange;
+  };
+  const later = new Controller({ name: "later", for: owners, reconcile }, { metrics, log });
+  for (const name of ["one", "two", "three"]) server.put(ownerPath(name), owner(name));
+  server.put(ownerPath("two"), null);
+  await until("all is in", () => owners.size === 2 && owners.get("a/three") !== undefined, DEADLINE);
+  expect(await metrics.registry.metrics()).toContain('workqueue_adds_total{name="later",controller="later"} 0');
+  running.push(later.run());
+  await reconciles(2);
+  expect(reconciled).toEqual(["a/one", "a/three"]);
+  later.abort();
+});
+
+test("an error policy that fails itself is as good as none", async () => {
+  server.put(ownerPath("one"), owner("one"));
+  await start({
+    reconcile: async (key) => {
+      reconciled.push(key);
+      if (reconciled.length < 3) throw new Error("not yet");
+      return awaitChange;
+    },
+    errorPolicy: () => {
+      throw new Error("no policy");
+    },
+  });
+  await reconciles(3);
+});
+
 test("several controllers share a cache", async () => {
   const shared = cacheOf(OWNER);
   await start({ for: shared });

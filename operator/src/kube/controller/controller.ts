@@ -79,12 +79,13 @@ export class Controller {
     this.#log = log.child({ controller: name });
     this.#metrics = metrics.controller(name, workers, () => this.#queue.working);
     this.#queue = new WorkQueue({ observer: this.#metrics, ...(backoff === undefined ? {} : { backoff }) });
-    this.#watchAll();
   }
 
   /** Reconciles until `close`. Start it when the caches have synced, or it works with half of the world. */
   async run(): Promise<void> {
     const { workers = 1 } = this.#options;
+    // Not before: a standby would keep the keys of everything that ever changed.
+    this.#watchAll();
     const resync = this.#resyncLater();
     await this.#queue.run((key) => this.#work(key), workers);
     clearTimeout(resync());
@@ -98,7 +99,7 @@ export class Controller {
   /** Aborts what is being reconciled and drops what waits. */
   abort(): void {
     const dropped = this.#queue.abandon();
-    if (dropped.length > 0) this.#log.info({ keys: dropped }, "Left to the next process");
+    if (dropped.length > 0) this.#log.info({ keys: dropped.length }, "Left to the next process");
     this.#stop.abort();
   }
 
@@ -158,7 +159,7 @@ export class Controller {
 
   #failed(key: string, error: unknown, log: Logger): ReconcileResult {
     const failures = this.#queue.failed(key);
-    const action = this.#options.errorPolicy?.(error, failures);
+    const action = this.#actionFor(error, failures, log);
     log.error({ err: error, failures, ...action }, "Reconcile failed");
     if (action !== undefined && "awaitChange" in action) {
       this.#queue.forget(key);
@@ -166,6 +167,16 @@ export class Controller {
     }
     this.#queue.retry(key, action?.requeueAfterMs);
     return isBug(error) ? "panic" : "error";
+  }
+
+  /** A policy that fails itself must not end the worker. */
+  #actionFor(error: unknown, failures: number, log: Logger): Action | undefined {
+    try {
+      return this.#options.errorPolicy?.(error, failures);
+    } catch (failure) {
+      log.error({ err: failure }, "The error policy failed");
+      return undefined;
+    }
   }
 }
 

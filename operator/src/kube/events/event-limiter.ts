@@ -13,6 +13,8 @@ export interface EventLimits {
   readonly perObject: Rate;
   /** All writes. Default: 100 at once, then 5 a second. */
   readonly overall: Rate;
+  /** How many events may wait to be sent. Default: 1000. */
+  readonly waiting: number;
   /** How many events and objects it remembers at most. Default: 4096 of each. */
   readonly capacity: number;
   /** How often a write is tried at most, and how long to wait in between. Default: 6 times within about 20 seconds. */
@@ -25,6 +27,7 @@ export const DEFAULT_LIMITS: EventLimits = {
   updateEveryMs: 60_000,
   perObject: { burst: 25, perSecond: 1 / 300 },
   overall: { burst: 100, perSecond: 5 },
+  waiting: 1000,
   capacity: 4096,
   attempts: 6,
   backoff: { firstMs: 1_000, longestMs: 15_000 },
@@ -37,15 +40,17 @@ export class EventLimiter {
   readonly #log: Logger;
   readonly #objects: RecentMap<Gate>;
   readonly #overall: Gate;
+  readonly #waiting: number;
   #dropped = 0;
 
   /** @param now monotonic clock, in ms */
-  constructor({ perObject, overall, capacity }: EventLimits, now: () => number, log: Logger) {
+  constructor({ perObject, overall, waiting, capacity }: EventLimits, now: () => number, log: Logger) {
     this.#perObject = perObject;
     this.#now = now;
     this.#log = log;
     this.#objects = new RecentMap(capacity);
     this.#overall = new Gate(overall, now);
+    this.#waiting = waiting;
   }
 
   /** How many events were not let through. */
@@ -53,8 +58,15 @@ export class EventLimiter {
     return this.#dropped;
   }
 
-  /** Whether a new Event may be made. One that may not counts as dropped; the first of several is logged. */
-  admits(about: string, fields: Readonly<Record<string, unknown>>): boolean {
+  /**
+   * Whether a new Event may be made. One that may not counts as dropped; the first of several is logged.
+   * @param waiting how many are to be sent before it
+   */
+  admits(about: string, fields: Readonly<Record<string, unknown>>, waiting: number): boolean {
+    if (waiting >= this.#waiting) {
+      this.#dropped += 1;
+      return false;
+    }
     const gate = this.#objects.get(about) ?? new Gate(this.#perObject, this.#now);
     this.#objects.set(about, gate);
     const refusing = [gate, this.#overall].find((each) => !each.pass());

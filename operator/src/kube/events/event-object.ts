@@ -75,7 +75,7 @@ export function eventOf(regarding: KubeObject, input: EventInput, reporter: Repo
 }
 
 /** The same Event as a new object, of a moment later. */
-export function renewed(event: Event, at: Date): Event {
+export function recreated(event: Event, at: Date): Event {
   const name = eventNameOf(event.regarding.name);
   return { ...event, metadata: { ...event.metadata, name }, eventTime: microTime(at) };
 }

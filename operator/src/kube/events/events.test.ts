@@ -412,6 +412,14 @@ test("recording never throws", async () => {
   expect(warnings.length).toBe(2);
 });
 
+test("what waits to be sent is bounded, and what is beyond is counted as dropped", async () => {
+  const recorder = recorderOf({ waiting: 2 });
+  for (const note of ["a", "b", "c", "d", "e"]) recorder.record(POD, noted(note));
+  await recorder.flush();
+  expect(created().length + recorder.dropped).toBe(5);
+  expect(recorder.dropped).toBeGreaterThan(0);
+});
+
 test("what was seen least recently is forgotten, so that memory stays bounded", async () => {
   const recorder = recorderOf({ capacity: 2 });
   for (const note of ["a", "b", "a", "c", "a", "b"]) recorder.record(POD, noted(note));

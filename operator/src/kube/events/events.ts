@@ -3,10 +3,8 @@ import type { KubeClient } from "../client/client.ts";
 import type { KubeObject } from "../objects.ts";
 import { RecentMap } from "../recent-map.ts";
 import { DEFAULT_LIMITS, EventLimiter, type EventLimits } from "./event-limiter.ts";
-import { aboutOf, type EventInput, eventOf, identityOf, type Reporter, renewed } from "./event-object.ts";
+import { aboutOf, type EventInput, eventOf, identityOf, type Reporter, recreated } from "./event-object.ts";
 import { EventSender, type Series } from "./event-sender.ts";
-
-export type { EventInput, EventLimits };
 
 export interface EventRecorderOptions extends Reporter {
   readonly client: KubeClient;
@@ -96,7 +94,7 @@ export class EventRecorder {
     }
     const { kind, metadata } = regarding;
     const fields = { kind, name: metadata.name, namespace: metadata.namespace, reason: input.reason };
-    if (!this.#limiter.admits(aboutOf(regarding), fields)) return;
+    if (!this.#limiter.admits(aboutOf(regarding), fields, this.#outbox.size)) return;
     const event = eventOf(regarding, input, this.#options, lastObserved);
     const recorded = { event, count: 1, lastObserved, written: 0, seenAt, nextAt: 0 };
     this.#recorded.set(identity, recorded);
@@ -143,7 +141,7 @@ export class EventRecorder {
     const isFirst = outcome === "written" && written === 0;
     recorded.nextAt = isFirst ? 0 : this.#monotonicNow() + this.#limits.updateEveryMs;
     if (outcome === "gone") {
-      recorded.event = renewed(recorded.event, lastObserved);
+      recorded.event = recreated(recorded.event, lastObserved);
       recorded.count -= written;
       recorded.written = 0;
       this.#outbox.add(recorded);

@@ -1,8 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { until } from "../../../../test/lib/until.ts";
-import { NotLeading } from "../client/errors.ts";
+import { LeadershipLost, NotLeading } from "../client/errors.ts";
 import { caught, failing, once, PATH, SOON, Stage } from "../testing/leader-stage.ts";
-import { LeadershipLost } from "./leader.ts";
 import type { Lease } from "./lease.ts";
 
 test("a leader renews, each time with another renewTime", async () => {

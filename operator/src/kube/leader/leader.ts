@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { KubeClient } from "../client/client.ts";
-import { Conflict, NotLeading } from "../client/errors.ts";
+import { Conflict, LeadershipLost, NotLeading } from "../client/errors.ts";
 import { type Candidate, holderOf, isFree, type Lease, type Observation, observed } from "./lease.ts";
-import { LeadershipLost, LeaseStore } from "./lease-store.ts";
-
-export { LeadershipLost };
+import { LeaseStore } from "./lease-store.ts";
 
 export interface LeaderElectionOptions {
   /** Must not be guarded by this election: the lease is written before we lead. */

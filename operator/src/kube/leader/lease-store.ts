@@ -1,13 +1,8 @@
 import type { KubeClient } from "../client/client.ts";
-import { Conflict, NotFound } from "../client/errors.ts";
+import { Conflict, LeadershipLost, NotFound } from "../client/errors.ts";
 import { pathOf } from "../objects.ts";
 import { microTime } from "../time.ts";
 import { type Candidate, holderOf, LEASE, type Lease, newLease, released, renewed, taken } from "./lease.ts";
-
-/** The lease is no longer ours, or nobody knows whether it is. The process should end and start as a standby. */
-export class LeadershipLost extends Error {
-  override readonly name = "LeadershipLost";
-}
 
 export interface LeaseStoreOptions {
   readonly client: KubeClient;
@@ -18,7 +13,7 @@ export interface LeaseStoreOptions {
   readonly timeoutMs: () => number;
 }
 
-type Change = (lease: Lease, time: string) => Lease;
+type LeaseEdit = (lease: Lease, time: string) => Lease;
 
 /**
  * One Lease at the API server, as a candidate reads and writes it. Every write names the version it was made from, so
@@ -62,7 +57,7 @@ export class LeaseStore {
   }
 
   /** After a timeout an earlier write of ours may have come through: a Conflict alone does not mean another holder. */
-  async #change(lease: Lease, change: Change): Promise<Lease> {
+  async #change(lease: Lease, change: LeaseEdit): Promise<Lease> {
     try {
       return await this.#write(change(lease, this.#timestamp()));
     } catch (error) {
