@@ -1,12 +1,18 @@
 import { expect, test } from "@jest/globals";
-import { conditionsOf, judge } from "./conditions.ts";
+import { ApiError, Foreign, Invalid } from "../kube/index.ts";
+import { conditionsOf, judge, judgeInvalid, judgeNew } from "./conditions.ts";
 import { aCluster, allIsWell } from "./testing/fixtures.ts";
 
-const judged = (observed = allIsWell(), cluster = aCluster(), failures: string[] = []) =>
+const judged = (observed = allIsWell(), cluster = aCluster(), failures: Error[] = []) =>
   Object.fromEntries(judge({ cluster, observed, failures }).map((verdict) => [verdict.type, verdict]));
+const inShort = (verdicts: ReturnType<typeof judge>) =>
+  verdicts.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+const foreign = new Foreign("Service aaa/tv-broker exists");
+const refused = new Invalid(422, "Invalid", "StatefulSet tv-oss is invalid");
+const forbidden = new ApiError(403, "Forbidden", "Service tv-aaa: exceeded quota");
 const workload = (part: "broker" | "oss" | "nodes", changes: object) => ({ ...allIsWell()[part], ...changes });
 
-test("when all is well, Ready is the first condition and true, and nothing is reconciling", () => {
+test("when all is well, Ready is the first condition and true, and nothing is reconciling or stalled", () => {
   const verdicts = judge({ cluster: aCluster(), observed: allIsWell(), failures: [] });
   expect(verdicts.map(({ type, status }) => `${type}=${status}`)).toEqual([
     "Ready=True",
@@ -16,6 +22,7 @@ test("when all is well, Ready is the first condition and true, and nothing is re
     "NodesReady=True",
     "GatewaysReady=True",
     "Reconciling=False",
+    "Stalled=False",
   ]);
 });
 
@@ -59,9 +66,56 @@ test("two brokers work, and are said to tolerate no failure", () => {
   expect(Ready?.status).toBe("True");
 });
 
-test("what could not be written is said", () => {
-  const { Reconciling } = judged(allIsWell(), aCluster(), ["Service aaa/tv-broker exists"]);
-  expect(Reconciling).toMatchObject({ status: "True", reason: "ApplyFailed", message: "Service aaa/tv-broker exists" });
+test("what could not be written for now is said, and is no stall", () => {
+  const { Reconciling, Stalled } = judged(allIsWell(), aCluster(), [forbidden]);
+  expect(Reconciling).toMatchObject({ status: "True", reason: "ApplyFailed", message: forbidden.message });
+  expect(Stalled).toMatchObject({ status: "False" });
+});
+
+test.each([
+  ["an object of somebody else", foreign, "ForeignObject"],
+  ["an object that the API server finds invalid", refused, "InvalidObject"],
+])("%s stalls the cluster, and so it is not reconciling, whatever else moves or fails", (_, error, reason) => {
+  const observed = allIsWell({ oss: workload("oss", { settled: false }) });
+  const { Reconciling, Stalled, Ready } = judged(observed, aCluster(), [forbidden, error]);
+  expect(Stalled).toMatchObject({ status: "True", reason, message: error.message });
+  expect(Reconciling).toMatchObject({ status: "False", reason, message: `${forbidden.message}; ${error.message}` });
+  expect(Ready).toMatchObject({ status: "True" });
+});
+
+test("a paused cluster neither moves nor is stalled", () => {
+  const observed = allIsWell({ oss: workload("oss", { settled: false }) });
+  const { Reconciling, Stalled } = judged(observed, aCluster({ paused: true }));
+  expect(Reconciling).toMatchObject({ status: "False", reason: "Paused" });
+  expect(Stalled).toMatchObject({ status: "False" });
+});
+
+test("of a cluster never looked at nothing is known, and every condition says so", () => {
+  expect(inShort(judgeNew())).toEqual([
+    "Ready=Unknown NotObserved",
+    "BrokerReady=Unknown NotObserved",
+    "BrokerFaultTolerant=Unknown NotObserved",
+    "OssReady=Unknown NotObserved",
+    "NodesReady=Unknown NotObserved",
+    "GatewaysReady=Unknown NotObserved",
+    "Reconciling=Unknown NotObserved",
+    "Stalled=Unknown NotObserved",
+  ]);
+});
+
+test("an invalid spec stalls the cluster, and no part is known to be ready still", () => {
+  const verdicts = judgeInvalid("spec.nodes.replicas must be >= 0");
+  expect(inShort(verdicts)).toEqual([
+    "Ready=False InvalidSpec",
+    "BrokerReady=Unknown NotObserved",
+    "BrokerFaultTolerant=Unknown NotObserved",
+    "OssReady=Unknown NotObserved",
+    "NodesReady=Unknown NotObserved",
+    "GatewaysReady=Unknown NotObserved",
+    "Reconciling=False InvalidSpec",
+    "Stalled=True InvalidSpec",
+  ]);
+  expect(verdicts[0]?.message).toBe("spec.nodes.replicas must be >= 0");
 });
 
 test("a rollout is named", () => {

@@ -16,6 +16,7 @@ import {
 } from "../kube/index.ts";
 import { FakeApiServer } from "../kube/testing/fake-api-server.ts";
 import { CHILD_KINDS } from "./kinds.ts";
+import { CONDITION_TYPES } from "./reasons.ts";
 import { type Context, reconcile } from "./reconcile.ts";
 import { anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
 import { World } from "./world.ts";
@@ -98,6 +99,16 @@ test("the first reconcile makes all children, and says in the status that they a
   expect(cluster().status?.conditions[0]).toMatchObject({ type: "Ready", status: "False", observedGeneration: 3 });
 });
 
+test("before anything is made the status has every condition, and says of none what nobody knows", async () => {
+  await reconcileNow();
+  const [first] = server.writes;
+  expect(first).toMatchObject({ path: `${CLUSTER_PATH}/status` });
+  const sent = first?.body as AaaCluster | undefined;
+  expect(sent?.status?.conditions.map(({ type, status }) => `${type}=${status}`)).toEqual(
+    CONDITION_TYPES.map((type) => `${type}=Unknown`),
+  );
+});
+
 test("a reconcile with nothing to do writes nothing", async () => {
   await reconcileNow();
   await reconcileNow();
@@ -149,15 +160,15 @@ test("one child that cannot be made keeps no other from being made, and is named
   server.put("/api/v1/namespaces/aaa/services/tv-broker-nodes", stranger);
   await expect(reconcile(KEY, context)).rejects.toThrow("1 children could not be applied");
   expect(server.objects.has(SERVICE_PATH)).toBe(true);
-  const condition = cluster().status?.conditions.find(({ type }) => type === "Reconciling");
-  expect(condition).toMatchObject({ status: "True", reason: "ApplyFailed" });
+  const condition = cluster().status?.conditions.find(({ type }) => type === "Stalled");
+  expect(condition).toMatchObject({ status: "True", reason: "ForeignObject" });
   expect(condition?.message).toContain("Service aaa/tv-broker-nodes exists and does not belong to AaaCluster tv");
 });
 
 test("while paused nothing is written but the status", async () => {
   server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ paused: true }).spec } });
   await reconcileNow();
-  expect(server.writes.map(({ path }) => path)).toEqual([`${CLUSTER_PATH}/status`]);
+  expect(new Set(server.writes.map(({ path }) => path))).toEqual(new Set([`${CLUSTER_PATH}/status`]));
   expect(cluster().status?.conditions.find(({ type }) => type === "Reconciling")).toMatchObject({ reason: "Paused" });
 });
 

@@ -11,7 +11,7 @@ import {
 import { announcements } from "./announce.ts";
 import { tendBroker } from "./broker/index.ts";
 import { build } from "./build/index.ts";
-import { judge, judgeInvalid, type Verdict } from "./conditions.ts";
+import { judge, judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
 import { PORTS } from "./names.ts";
 import { type Observed, observe } from "./observe.ts";
 import { addressOf, isReady } from "./pods.ts";
@@ -44,6 +44,8 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
   const object = ctx.applier.latest(cached);
 
   const cluster = await validated(object, ctx);
+  // Tools take an object without conditions for one that is as it shall be, and the first making takes a while.
+  if (object.status === undefined) await report(object, judgeNew(), ctx);
   const secrets = await readSecrets(ctx.client, cluster.namespace, cluster.names);
   const { complete, errors } = await applied(object, cluster, secrets, ctx);
   const brokerReport = await tendBroker({
@@ -54,7 +56,7 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
     log: ctx.log,
   });
   const observed = await observe(ctx.world, object, cluster, brokerReport);
-  const verdicts = judge({ cluster, observed, failures: errors.map(({ message }) => message) });
+  const verdicts = judge({ cluster, observed, failures: errors });
   await report(object, verdicts, ctx, observed);
 
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} children could not be applied`);
@@ -90,13 +92,8 @@ async function report(
   { applier, events, settings, now }: Context,
   observed?: Observed,
 ): Promise<void> {
-  for (const event of announcements(object.status?.conditions ?? [], verdicts)) events.record(object, event);
-  const status = statusOf({
-    object,
-    verdicts,
-    ...(observed === undefined ? {} : { observed }),
-    operatorVersion: settings.version,
-    now: now(),
-  });
+  const found = { object, verdicts, ...(observed === undefined ? {} : { observed }) };
+  for (const event of announcements(found)) events.record(object, event);
+  const status = statusOf({ ...found, operatorVersion: settings.version, now: now() });
   await applier.applyStatus(AAA_CLUSTER, object, status);
 }
