@@ -28,7 +28,10 @@ function said(before: readonly Condition[], verdicts: readonly Verdict[], repair
   const status = { observedGeneration: 3, operatorVersion: "test", conditions: before };
   const object = { ...anAaaCluster(), ...(before.length === 0 ? {} : { status }) };
   const observed = allIsWell({ brokerReport: { reachable: true, members: 3, repaired } });
-  return announcements({ object, verdicts, observed }).map(({ type, reason, note }) => `${type} ${reason}: ${note}`);
+  return announcements({ object, verdicts, observed }).map(({ type, reason, action, note }) => {
+    const what = action === "Reconcile" ? reason : `${reason} (${action})`;
+    return `${type} ${what}: ${note}`;
+  });
 }
 
 test.each<[string, readonly Condition[], readonly Verdict[], string | undefined]>([
@@ -58,7 +61,7 @@ test("a failure that stalls the cluster is said once, not for each condition tha
 
 test("all that was repaired at a broker is said in one Event", () => {
   expect(said([had("BrokerReady", "True")], [], ["exchange oss_exchange", "user node"])).toEqual([
-    "Normal TopologyRepaired: Put right at the broker: exchange oss_exchange, user node",
+    "Normal TopologyRepaired (RepairTopology): Put right at the broker: exchange oss_exchange, user node",
   ]);
 });
 

@@ -10,6 +10,7 @@ export const CONDITION_TYPES = [
   "Stalled",
 ] as const;
 
+/** A condition. */
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 /** Every reason that a condition can have, and the conditions that can have it. `docs/errors.md` explains each. */
@@ -32,4 +33,5 @@ export const REASONS = {
   InvalidObject: ["Reconciling", "Stalled"],
 } as const satisfies Readonly<Record<string, readonly ConditionType[]>>;
 
+/** Why a condition is as it is. */
 export type Reason = keyof typeof REASONS;

@@ -19,6 +19,7 @@ import { CHILD_KINDS } from "./kinds.ts";
 import { CONDITION_TYPES } from "./reasons.ts";
 import { type Context, reconcile } from "./reconcile.ts";
 import { anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
+import { InvalidSpec } from "./validate.ts";
 import { World } from "./world.ts";
 
 const KEY = "aaa/tv";
@@ -163,6 +164,18 @@ test("one child that cannot be made keeps no other from being made, and is named
   const condition = cluster().status?.conditions.find(({ type }) => type === "Stalled");
   expect(condition).toMatchObject({ status: "True", reason: "ForeignObject" });
   expect(condition?.message).toContain("Service aaa/tv-broker-nodes exists and does not belong to AaaCluster tv");
+  expect(announced).toMatchObject([{ reason: "ForeignObject", note: condition?.message }]);
+});
+
+test("a spec that cannot be built changes nothing but the status, and is announced", async () => {
+  const spec = { ...anAaaCluster().spec, nodes: { replicas: "two" } } as unknown as AaaCluster["spec"];
+  server.put(CLUSTER_PATH, { ...cluster(), ...{ spec } });
+  await expect(reconcileNow()).rejects.toThrow(InvalidSpec);
+  expect(server.writes.map(({ path }) => path)).toEqual([`${CLUSTER_PATH}/status`]);
+  const conditions = cluster().status?.conditions ?? [];
+  expect(conditions.map(({ type }) => type)).toEqual(CONDITION_TYPES);
+  expect(conditions.find(({ type }) => type === "Stalled")).toMatchObject({ status: "True", reason: "InvalidSpec" });
+  expect(announced).toMatchObject([{ reason: "InvalidSpec", action: "Reconcile" }]);
 });
 
 test("while paused nothing is written but the status", async () => {
