@@ -1,4 +1,5 @@
 import { AAA_CLUSTER } from "./aaacluster.ts";
+import type { PrinterColumn, Schema } from "./openapi.ts";
 import { Spec } from "./schema.ts";
 import { Status } from "./status.ts";
 
@@ -7,17 +8,46 @@ const { group, version, kind, plural } = AAA_CLUSTER;
 /** Child names get suffixes as `-oss-gateway` and pod hashes; StatefulSet pods are labelled with 63 characters at most. */
 const LONGEST_NAME = 30;
 
-const COLUMNS = [
-  { name: "Ready", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-  { name: "Broker", type: "string", jsonPath: ".status.broker.ready" },
-  { name: "Nodes", type: "string", jsonPath: ".status.nodes.ready" },
-  { name: "AAA", type: "string", jsonPath: ".status.endpoints.aaa" },
-  { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
-  { name: "Reason", type: "string", priority: 1, jsonPath: '.status.conditions[?(@.type=="Ready")].reason' },
+/** The parts of a CustomResourceDefinition that ours has. */
+export type CustomResourceDefinition = ReturnType<typeof customResourceDefinition>;
+
+const COLUMNS: readonly PrinterColumn[] = [
+  {
+    name: "Ready",
+    type: "string",
+    description: "Whether boxes and OSS are served.",
+    jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+  },
+  {
+    name: "Broker",
+    type: "string",
+    description: "RabbitMQ pods ready of those wanted, as 2/3.",
+    jsonPath: ".status.broker.ready",
+  },
+  {
+    name: "Nodes",
+    type: "string",
+    description: "AAA nodes ready of those wanted, as 2/3.",
+    jsonPath: ".status.nodes.ready",
+  },
+  {
+    name: "AAA",
+    type: "string",
+    description: "Where set-top boxes ask, as host:port.",
+    jsonPath: ".status.endpoints.aaa",
+  },
+  { name: "Age", type: "date", description: "The time since it was made.", jsonPath: ".metadata.creationTimestamp" },
+  {
+    name: "Reason",
+    type: "string",
+    description: "Why it is ready or not, in one word.",
+    priority: 1,
+    jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+  },
 ];
 
 /** The CustomResourceDefinition, made from the same schemas as the types. */
-export function customResourceDefinition(): object {
+export function customResourceDefinition() {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -47,17 +77,18 @@ export function customResourceDefinition(): object {
   };
 }
 
-function rootSchema(): object {
+function rootSchema(): Schema {
   return {
     type: "object",
-    description: "A whole AAA cluster: RabbitMQ, OSS, AAA nodes and the gateways in front of them.",
+    description:
+      "A whole AAA cluster: RabbitMQ, OSS, AAA nodes and the gateways in front of them. Every field has a default, so spec: {} is enough.",
     required: ["spec"],
     properties: {
       apiVersion: { type: "string" },
       kind: { type: "string" },
       metadata: { type: "object" },
-      spec: structural(Spec),
-      status: structural(Status),
+      spec: structural(Spec) as Schema,
+      status: structural(Status) as Schema,
     },
     "x-kubernetes-validations": [
       {
@@ -68,7 +99,7 @@ function rootSchema(): object {
   };
 }
 
-/** A schema as Kubernetes wants it: what has a default need not be written, so it is not required. */
+/** Without what only TypeBox needs: what has a default need not be written, so it is not required. */
 function structural(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(structural);
   if (typeof schema !== "object" || schema === null) return schema;

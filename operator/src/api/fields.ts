@@ -32,10 +32,13 @@ export const replicas = (least: number, most: number, initially: number, descrip
 export const resources = (requests: Readonly<Record<string, string>>) =>
   Type.Object(
     {
-      requests: Type.Optional(quantities("What each container is sure to get.")),
-      limits: Type.Optional(quantities("What each container may use at most.")),
+      requests: Type.Optional(quantities("What the container is sure to get, as cpu: 100m and memory: 256Mi.")),
+      limits: Type.Optional(quantities("The most that the container may use; one that needs more memory is ended.")),
     },
-    { description: "Compute resources of each container.", default: { requests } },
+    {
+      description: "CPU and memory of its container in each pod. What is written replaces the default as a whole.",
+      default: { requests },
+    },
   );
 
 /** A volume per pod. */
@@ -52,13 +55,14 @@ export const storage = (size: string) =>
       }),
       storageClassName: Type.Optional(
         Type.String({
-          description: "StorageClass of each volume; the cluster's default class when absent.",
+          description: "StorageClass of each volume; the default class of the Kubernetes cluster when absent.",
           minLength: 1,
+          maxLength: 253,
         }),
       ),
     },
     {
-      description: "The volume that each pod keeps its data on.",
+      description: "The volume on which each pod keeps its data.",
       default: {},
       "x-kubernetes-validations": [
         {
@@ -74,12 +78,12 @@ const Service = Type.Object(
     type: Type.Enum(["ClusterIP", "NodePort", "LoadBalancer"], {
       type: "string",
       description:
-        "ClusterIP: reachable inside the cluster. NodePort: on every node. LoadBalancer: as the cloud gives it.",
+        "ClusterIP: inside Kubernetes only. NodePort: a port of every Kubernetes node. LoadBalancer: an address of the cloud.",
       default: "ClusterIP",
     }),
     nodePort: Type.Optional(
       Type.Integer({
-        description: "Port on every node; chosen by Kubernetes when absent.",
+        description: "Port of every Kubernetes node, usually 30000 to 32767; chosen by Kubernetes when absent.",
         minimum: 1,
         maximum: 65535,
       }),
@@ -87,7 +91,7 @@ const Service = Type.Object(
     annotations: Type.Optional(
       Type.Unsafe<Readonly<Record<string, string>>>({
         type: "object",
-        description: "Annotations of the Service, as a load balancer may want them.",
+        description: "Annotations of the Service, for what a load balancer wants to be told.",
         additionalProperties: { type: "string" },
       }),
     ),
@@ -116,7 +120,7 @@ export const Gateway = Type.Object(
     service: Service,
     resources: resources({ cpu: "20m", memory: "48Mi" }),
   },
-  { description: "The HAProxy gateway in front of the pods.", default: {} },
+  { description: "HAProxy in front of these pods: one address that stays while pods come and go.", default: {} },
 );
 
 export type GatewaySpec = Type.Static<typeof Gateway>;

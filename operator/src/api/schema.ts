@@ -9,7 +9,8 @@ export const MOST_NODES = 50;
 const Broker = Type.Object(
   {
     replicas: Type.Integer({
-      description: "RabbitMQ pods: an odd number. 1 and 2 work, but lose the broker when one pod is lost.",
+      description:
+        "RabbitMQ pods. 3 or more go on when one is lost; 1 and 2 are for trials, they stop when one is lost.",
       minimum: 1,
       maximum: MOST_BROKERS,
       default: 3,
@@ -29,20 +30,25 @@ const Broker = Type.Object(
     resources: resources({ cpu: "100m", memory: "256Mi" }),
     gateway: Gateway,
   },
-  { description: "The RabbitMQ cluster between OSS and the AAA nodes.", default: {} },
+  { description: "The RabbitMQ cluster that carries broadcasts from OSS to the AAA nodes.", default: {} },
 );
 
 const OssDatabase = Type.Object(
   { image: Type.Optional(Image), storage: storage("2Gi"), resources: resources({ cpu: "50m", memory: "64Mi" }) },
-  { description: "The PostgreSQL in which OSS keeps everything.", default: {} },
+  { description: "The PostgreSQL in which OSS keeps everything: one pod.", default: {} },
 );
 
 const Oss = Type.Object(
   {
-    replicas: replicas(1, MOST_OSS, 2, "OSS pods: each takes writes, one of them broadcasts."),
+    replicas: replicas(
+      1,
+      MOST_OSS,
+      2,
+      "OSS pods: each takes writes, one of them broadcasts. Another takes over when that one is lost.",
+    ),
     image: Type.Optional(Image),
     exchange: Type.String({
-      description: "The exchange to which OSS broadcasts.",
+      description: "The RabbitMQ exchange to which OSS broadcasts.",
       pattern: "^[a-zA-Z0-9_.-]{1,100}$",
       default: "oss_exchange",
       "x-kubernetes-validations": [
@@ -60,23 +66,31 @@ const Oss = Type.Object(
     database: OssDatabase,
     gateway: Gateway,
   },
-  { description: "The provisioning side: takes subscribers and broadcasts them.", default: {} },
+  {
+    description: "The provisioning side: takes subscribers over HTTP and broadcasts them to the AAA nodes.",
+    default: {},
+  },
 );
 
 const NodeDatabase = Type.Object(
   { image: Type.Optional(Image), storage: storage("2Gi"), resources: resources({ cpu: "50m", memory: "64Mi" }) },
-  { description: "The PostgreSQL in each AAA pod.", default: {} },
+  { description: "The PostgreSQL in the pod of each AAA node.", default: {} },
 );
 
 const Nodes = Type.Object(
   {
-    replicas: replicas(0, MOST_NODES, 2, "AAA nodes: each holds all data and answers any box."),
+    replicas: replicas(
+      0,
+      MOST_NODES,
+      2,
+      "AAA nodes: each holds all data and answers any box. At 0, no box is answered.",
+    ),
     image: Type.Optional(Image),
     resources: resources({ cpu: "50m", memory: "96Mi" }),
     database: NodeDatabase,
     gateway: Gateway,
   },
-  { description: "The AAA nodes that answer set-top boxes.", default: {} },
+  { description: "The AAA nodes, which answer set-top boxes.", default: {} },
 );
 
 /** What a user may ask for. Every field has a default, so `spec: {}` is a whole cluster. */
@@ -90,7 +104,7 @@ export const Spec = Type.Object(
       default: false,
     }),
   },
-  { description: "The AAA cluster that shall be.", default: {} },
+  { description: "What the cluster shall be.", default: {} },
 );
 
 export type AaaClusterSpec = Type.Static<typeof Spec>;

@@ -4,23 +4,32 @@ const text = (description: string) => Type.String({ description });
 const optionalText = (description: string) => Type.Optional(text(description));
 const count = (description: string) => Type.Integer({ description });
 
-const Condition = Type.Object({
-  type: Type.String({ description: "What the condition is about.", maxLength: 316 }),
-  status: Type.Enum(["True", "False", "Unknown"], { type: "string", description: "Whether it holds." }),
-  observedGeneration: count("The generation of the AaaCluster that this was found for."),
-  lastTransitionTime: Type.String({ description: "When the status last changed.", format: "date-time" }),
-  reason: Type.String({ description: "The cause, in one word.", maxLength: 1024 }),
-  message: Type.String({ description: "The cause, for people.", maxLength: 32768 }),
-});
+const Condition = Type.Object(
+  {
+    type: Type.String({ description: "What the condition is about, as BrokerReady.", maxLength: 316 }),
+    status: Type.Enum(["True", "False", "Unknown"], { type: "string", description: "Whether it holds." }),
+    observedGeneration: count("The generation of the AaaCluster that this was found for."),
+    lastTransitionTime: Type.String({ description: "When the status last changed.", format: "date-time" }),
+    reason: Type.String({ description: "The cause, in one word, as PodsNotReady.", maxLength: 1024 }),
+    message: Type.String({
+      description: "The cause, for people, naming the objects. Empty when all is well.",
+      maxLength: 32768,
+    }),
+  },
+  { description: "A condition as all of Kubernetes has them: kubectl wait can wait for it." },
+);
 
-const Partition = Type.Object({
-  name: text("The AAA pod."),
-  queue: text("Its queue at the broker."),
-  epoch: optionalText("The epoch of the last event in its database; absent when the node does not answer."),
-  sequence: optionalText("The sequence of the last event in its database."),
-  lag: Type.Optional(Type.Integer({ description: "Events that it knows of and has not stored yet." })),
-  synced: Type.Boolean({ description: "Whether it has all data." }),
-});
+const Partition = Type.Object(
+  {
+    name: text("The AAA node, by the name of its pod."),
+    queue: text("Its queue at the broker."),
+    epoch: optionalText("The epoch of the last event that it stored; absent when the node does not answer."),
+    sequence: optionalText("The sequence of the last event that it stored."),
+    lag: Type.Optional(Type.Integer({ description: "Events that it knows of and has not stored yet." })),
+    synced: Type.Boolean({ description: "Whether it holds all data and follows the broadcasts." }),
+  },
+  { description: "An AAA node as a consumer of broadcasts." },
+);
 
 // Server-side apply drops a list that becomes empty, and a spec that cannot be built leaves nothing to observe: so only
 // what every status has is required.
@@ -32,7 +41,7 @@ export const Status = Type.Object(
     operatorVersion: text("The version of the operator that wrote this."),
     conditions: Type.Unsafe<readonly Type.Static<typeof Condition>[]>({
       type: "array",
-      description: "Ready is the summary of the others.",
+      description: "Ready is the summary of the parts: BrokerReady, OssReady, NodesReady and GatewaysReady.",
       items: Condition,
       "x-kubernetes-list-type": "map",
       "x-kubernetes-list-map-keys": ["type"],
@@ -44,7 +53,7 @@ export const Status = Type.Object(
           oss: optionalText("Where provisioning is sent."),
           aaa: optionalText("Where set-top boxes ask."),
         },
-        { description: "Addresses of the gateways, as host:port." },
+        { description: "Where the gateways are reached, as host:port." },
       ),
     ),
     broker: Type.Optional(
@@ -52,7 +61,7 @@ export const Status = Type.Object(
         {
           replicas: count("Broker pods wanted."),
           readyReplicas: count("Broker pods ready."),
-          ready: text("Both, as 2/3."),
+          ready: text("Ready and wanted, as 2/3."),
         },
         { description: "The RabbitMQ pods." },
       ),
@@ -71,7 +80,7 @@ export const Status = Type.Object(
     partitions: Type.Optional(
       Type.Unsafe<readonly Type.Static<typeof Partition>[]>({
         type: "array",
-        description: "How far each AAA node is.",
+        description: "How far each AAA node has come with the broadcasts.",
         items: Partition,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["name"],
