@@ -38,7 +38,7 @@ format: $(READY) ## Format and fix what can be fixed
 images: $(READY) ## Build the container images
 	@node images/build.ts
 
-crds: $(READY) ## Regenerate the CRD from its schema
+crds: $(READY) ## Regenerate the CRD and docs/reference.md from the schema
 	@node operator/src/api/generate.ts
 
 # Node 24 itself comes with the packages.

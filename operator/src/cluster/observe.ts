@@ -1,5 +1,6 @@
 import type { AaaCluster } from "../api/aaacluster.ts";
 import type { Partition } from "../api/status.ts";
+import type { Applier } from "../kube/index.ts";
 import type { BrokerReport } from "./broker/index.ts";
 import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
@@ -37,7 +38,7 @@ const PARTITION_TIMEOUT_MS = 2_000;
 
 /** Looks at everything that exists of a cluster, and asks each AAA node how far it is. */
 export async function observe(
-  world: World,
+  { world, applier }: { readonly world: World; readonly applier: Applier },
   object: AaaCluster,
   cluster: ValidatedCluster,
   brokerReport: BrokerReport,
@@ -46,7 +47,8 @@ export async function observe(
   const sets = world.children<LiveStatefulSet>(STATEFUL_SET, object);
   const deployments = world.children<LiveDeployment>(DEPLOYMENT, object);
   const services = world.children<LiveService>(SERVICE, object);
-  const controllers = [...sets, ...deployments];
+  // What the cache shows may be from before this reconcile wrote, and would look settled.
+  const controllers = [...sets, ...deployments].map((controller) => applier.latest(controller));
   const workload = (name: string, component: Component, wanted: number): Workload =>
     workloadOf(
       name,

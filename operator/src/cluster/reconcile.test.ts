@@ -110,6 +110,32 @@ test("before anything is made the status has every condition, and says of none w
   );
 });
 
+test("a change is not taken for settled before its effect was seen, though the cache still shows what was before", async () => {
+  const path = "/apis/apps/v1/namespaces/aaa/statefulsets/tv-aaa";
+  const settled = { status: { observedGeneration: 1, updatedReplicas: 0 } };
+  const want = (nodes: { readonly replicas: 0; readonly image: string }): void =>
+    void server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ nodes }).spec } });
+  const moving = (): readonly string[] =>
+    (cluster().status?.conditions.find(({ type }) => type === "Reconciling")?.message ?? "").split(", ");
+  want({ replicas: 0, image: "node:1" });
+  await reconcileNow();
+  const made = server.objects.get(path) as KubeObject;
+  server.put(path, { ...made, metadata: { ...made.metadata, generation: 1 }, ...settled });
+  await reconcileNow();
+  expect(moving()).not.toContain("tv-aaa");
+  // As the API server does when the template changes.
+  server.fault = ({ method, path: asked, body }) => {
+    if (method === "PATCH" && asked === path && body !== undefined) {
+      Object.assign(body.metadata, { generation: 2 });
+      Object.assign(body, settled);
+    }
+    return false;
+  };
+  want({ replicas: 0, image: "node:2" });
+  await reconcileNow();
+  expect(moving()).toContain("tv-aaa");
+});
+
 test("a reconcile with nothing to do writes nothing", async () => {
   await reconcileNow();
   await reconcileNow();

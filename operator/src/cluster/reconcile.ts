@@ -55,7 +55,7 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
     nodePods: ctx.world.pods(object, "aaa").map(({ metadata }) => metadata.name),
     log: ctx.log,
   });
-  const observed = await observe(ctx.world, object, cluster, brokerReport);
+  const observed = await observe(ctx, object, cluster, brokerReport);
   const verdicts = judge({ cluster, observed, failures: errors });
   await report(object, verdicts, ctx, observed);
 
