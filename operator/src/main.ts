@@ -17,8 +17,8 @@ try {
     namespaces,
     metricsPort,
     healthPort,
+    leaderElection,
     log,
-    ...(leaderElection === undefined ? {} : { leaderElection }),
   });
   const world = new World((resource, scope) => manager.cache(resource, scope));
   const { client, applier, events } = manager;

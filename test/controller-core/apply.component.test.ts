@@ -14,6 +14,7 @@ import {
 } from "../../operator/src/kube/index.ts";
 import { until } from "../lib/until.ts";
 import { type ApiServer, startApiServer } from "../services/api-server.ts";
+import { define } from "./custom-resource.ts";
 
 const CONFIG_MAP: Resource = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
 const SERVICE: Resource = { group: "", version: "v1", kind: "Service", plural: "services" };
@@ -117,18 +118,8 @@ test("fields that others set are kept, those that we no longer set go, and those
 });
 
 test("fields that no model of a client knows are written and kept", async () => {
-  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  const definition = {
-    metadata: { name: "things.example.com" },
-    spec: {
-      group: "example.com",
-      scope: "Namespaced",
-      names: { kind: "Thing", plural: "things" },
-      versions: [{ name: "v1", served: true, storage: true, schema }],
-    },
-  };
-  await client.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", { body: definition });
   const thing: Resource = { group: "example.com", version: "v1", kind: "Thing", plural: "things" };
+  await define(client, thing);
   const spec = { deep: [{ future: { field: null, list: [[1.5, true]] } }], big: "9007199254740993" };
   const apply = () => applier.apply(thing, { metadata: { name: "one" }, spec }, undefined, stamp);
   await until("the API server serves things", apply, { deadlineMs: 30_000 });

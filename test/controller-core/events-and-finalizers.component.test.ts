@@ -10,23 +10,13 @@ import { builtTool } from "../cluster/tools.ts";
 import { run } from "../lib/run.ts";
 import { until } from "../lib/until.ts";
 import { type ApiServer, startApiServer } from "../services/api-server.ts";
+import { define } from "./custom-resource.ts";
 
 const TIMEOUT_MS = 60_000;
 const DEADLINE = { deadlineMs: 20_000, intervalMs: 50 };
 const CONFIG_MAP: Resource = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
 const NAMESPACE: Resource = { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
 const WIDGET: Resource = { group: "example.com", version: "v1", kind: "Widget", plural: "widgets" };
-const WIDGET_DEFINITION = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: "widgets.example.com" },
-  spec: {
-    group: WIDGET.group,
-    names: { kind: WIDGET.kind, plural: WIDGET.plural },
-    scope: "Namespaced",
-    versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
-  },
-};
 const OURS = "example.com/ours";
 const STARTED = { type: "Normal", reason: "Started", action: "Starting", note: "started it" } as const;
 
@@ -238,7 +228,7 @@ test("an object that is being deleted takes no new finalizer and goes with its l
 });
 
 test("custom resources get and lose finalizers like everything else", async () => {
-  await client.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", { body: WIDGET_DEFINITION });
+  await define(client, WIDGET);
   const object = await until("the kind is served", () => create(WIDGET), DEADLINE);
   const live = await addFinalizer(client, WIDGET, object, OURS, "manager");
   expect(await finalizersOf(WIDGET, object)).toEqual([OURS]);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { KubeClient, type KubeObject } from "../../operator/src/kube/index.ts";
 import { until } from "../lib/until.ts";
 import { type ApiServer, startApiServer } from "../services/api-server.ts";
+import { define } from "./custom-resource.ts";
 
 const SOURCE = join(import.meta.dirname, "greeter.ts");
 const CONFIG_MAP = "/api/v1/namespaces/default/configmaps/world";
@@ -21,7 +22,7 @@ let exited: Promise<unknown>;
 beforeAll(async () => {
   server = await startApiServer();
   client = new KubeClient(server.config());
-  await client.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", { body: definition() });
+  await define(client, { group: "example.com", version: "v1", kind: "Greeting", plural: "greetings" });
   await until("the API server serves greetings", () => client.request("GET", GREETINGS), DEADLINE);
   const env = { ...process.env, KUBECONFIG: server.kubeconfig, NODE_OPTIONS: "" };
   operator = spawn(process.execPath, [SOURCE], { env, stdio: "inherit" });
@@ -33,21 +34,6 @@ afterAll(async () => {
   await exited;
   await server?.stop();
 });
-
-function definition(): object {
-  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: "greetings.example.com" },
-    spec: {
-      group: "example.com",
-      scope: "Namespaced",
-      names: { kind: "Greeting", plural: "greetings" },
-      versions: [{ name: "v1", served: true, storage: true, subresources: { status: {} }, schema }],
-    },
-  };
-}
 
 const textOf = async (): Promise<string | undefined> =>
   (await client.request<KubeObject & { data?: { text: string } }>("GET", CONFIG_MAP)).data?.text;

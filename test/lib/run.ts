@@ -64,3 +64,11 @@ export async function succeeds(command: string, args: readonly string[], options
     return false;
   }
 }
+
+/**
+ * A command that ends when this process ends in whatever way, so that a killed test leaves nothing behind. Linux only;
+ * elsewhere the command as it is.
+ */
+export function endingWithParent(command: string, ...args: readonly string[]): [string, ...string[]] {
+  return process.platform === "linux" ? ["setpriv", "--pdeathsig", "KILL", command, ...args] : [command, ...args];
+}

@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
+import { endingWithParent } from "../lib/run.ts";
 import { until } from "../lib/until.ts";
 
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
 const SHOWN_LINES = 20;
-// Ends the program when this process ends in whatever way, so that a killed test leaves nothing behind.
-const WITH_PARENT = process.platform === "linux" ? ["setpriv", "--pdeathsig", "KILL"] : [];
 
 /** A program on this machine, as the user who runs the tests. On Linux it ends with the process that started it. */
 export interface Program {
@@ -29,7 +28,7 @@ export async function startProgram(
   logFile: string,
 ): Promise<Program> {
   const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
-  const [command = path, ...rest] = [...WITH_PARENT, path, ...args];
+  const [command, ...rest] = endingWithParent(path, ...args);
   await using log = await open(logFile, "a");
   const child = spawn(command, rest, { stdio: ["ignore", log.fd, log.fd] });
   await once(child, "spawn");

@@ -1,13 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import {
-  type Applier,
-  Conflict,
-  type KubeClient,
-  type KubeObject,
-  NotFound,
-  pathOf,
-  type Stamp,
-} from "../kube/index.ts";
+import { type Applier, Conflict, type KubeClient, type KubeObject, pathOf, type Stamp } from "../kube/index.ts";
 import { SECRET } from "./kinds.ts";
 import { BROKER, type Names } from "./names.ts";
 
@@ -75,13 +67,8 @@ export async function createMissing(
 }
 
 async function readSecret(client: KubeClient, namespace: string, name: string): Promise<SecretData | undefined> {
-  try {
-    const { data = {} } = await client.request<SecretObject>("GET", pathOf(SECRET, { namespace, name }));
-    return Object.fromEntries(
-      Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
-    );
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
+  const secret = await client.find<SecretObject>(pathOf(SECRET, { namespace, name }));
+  if (secret === undefined) return undefined;
+  const entries = Object.entries(secret.data ?? {});
+  return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, "base64").toString()]));
 }

@@ -37,7 +37,7 @@ export interface ManagerOptions {
   /** Namespaces that caches hold, unless told otherwise. Empty or absent: all. */
   readonly namespaces?: readonly string[];
   /** With it, of all processes only the one that holds the Lease reconciles and writes. */
-  readonly leaderElection?: LeaderElectionSettings;
+  readonly leaderElection?: LeaderElectionSettings | undefined;
   /** Port of /metrics. Default: 8080; 0: a free one. */
   readonly metricsPort?: number;
   /** Port of /healthz and /readyz. Default: 8081; 0: a free one. */

@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { samplesOf } from "../../../test/lib/prometheus.ts";
 import { WorkQueue } from "./controller/queue.ts";
 import { Metrics } from "./metrics.ts";
 
@@ -29,18 +30,10 @@ const CONTROLLER_RUNTIME: Readonly<Record<string, readonly string[]>> = {
   workqueue_work_duration_seconds_sum: ["controller", "name"],
 };
 
-const SAMPLE = /^(?<name>[a-z_]+)(?:\{(?<labels>[^}]*)\})? /;
-
 /** Metric name -> label names, of everything in a scrape. */
 async function namesAndLabels(metrics: Metrics): Promise<Map<string, string[]>> {
-  const lines = (await metrics.registry.metrics()).split("\n");
-  return new Map(
-    lines.flatMap((line) => {
-      const { name = "", labels = "" } = SAMPLE.exec(line)?.groups ?? {};
-      const names = [...labels.matchAll(/(\w+)="/g)].map(([, label = ""]) => label);
-      return name === "" ? [] : [[name, names.sort()]];
-    }),
-  );
+  const samples = samplesOf(await metrics.registry.metrics());
+  return new Map(samples.map(({ name, labels }) => [name, Object.keys(labels).sort()]));
 }
 
 test("names and labels are those of controller-runtime", async () => {

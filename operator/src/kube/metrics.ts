@@ -187,13 +187,9 @@ export class Metrics {
       help,
       labelNames: [...labelNames],
       registers: [this.registry],
-      ...(collect === undefined
-        ? {}
-        : {
-            collect() {
-              collect(this);
-            },
-          }),
+      collect() {
+        collect?.(this);
+      },
     });
   }
 }

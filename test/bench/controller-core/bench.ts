@@ -1,13 +1,14 @@
 import { UserError } from "../../lib/errors.ts";
+import { scrape, sumOf } from "../../lib/prometheus.ts";
+import { median, quantile, rounded } from "../../lib/statistics.ts";
 import { say, step } from "../../lib/steps.ts";
 import { until } from "../../lib/until.ts";
 import { type ApiServer, startApiServer } from "../../services/api-server.ts";
 import { freePorts } from "../../services/ports.ts";
 import { type Load, loadOn, NAMESPACE } from "./load.ts";
-import { missingMetrics, scrape, sumOf } from "./metrics.ts";
+import { missingMetrics } from "./metrics.ts";
 import { ourProgram, type Program, peerProgram } from "./programs.ts";
 import { describe, type Figures, report } from "./report.ts";
-import { median, quantile, rounded } from "./statistics.ts";
 import { type Latencies, type Subject, startSubject } from "./subject.ts";
 
 // For a quick trial there may be less of everything.

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { missingMetrics, sumOf } from "./metrics.ts";
+import { missingMetrics } from "./metrics.ts";
 
 const PAGE = `# HELP rest_client_requests_total Requests
 # TYPE rest_client_requests_total counter
@@ -11,15 +11,6 @@ workqueue_queue_duration_seconds_sum{controller="bench",name="bench"} 0.5
 process_open_fds 12
 controller_runtime_webhook_panics_total 0
 `;
-
-test("samples are summed over the labels that are not named", () => {
-  expect(sumOf(PAGE, "rest_client_requests_total")).toBe(9);
-  expect(sumOf(PAGE, "rest_client_requests_total", { method: "GET" })).toBe(5);
-  expect(sumOf(PAGE, "rest_client_requests_total", { method: "GET", code: "200" })).toBe(3);
-  expect(sumOf(PAGE, "rest_client_requests_total", { host: 'a \\"quoted\\", {odd} host' })).toBe(2);
-  expect(sumOf(PAGE, "process_open_fds")).toBe(12);
-  expect(sumOf(PAGE, "no_such_metric")).toBe(0);
-});
 
 test("a metric is missing when its name is, or when it has other labels, in whatever order", () => {
   const same = PAGE.replace('controller="bench",name="bench",le="1e-08"', 'le="1",name="b",controller="b"');

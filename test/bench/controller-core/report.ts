@@ -1,5 +1,5 @@
+import { medians, rounded } from "../../lib/statistics.ts";
 import { say } from "../../lib/steps.ts";
-import { medians, rounded } from "./statistics.ts";
 
 /** What one controller did in one round. */
 export interface Figures {

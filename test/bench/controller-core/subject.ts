@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { endingWithParent } from "../../lib/run.ts";
 import { until } from "../../lib/until.ts";
 import { now } from "./clock.ts";
 import type { Program } from "./programs.ts";
@@ -38,13 +39,11 @@ interface Lines {
 
 const DEADLINE = { deadlineMs: 120_000, intervalMs: 25 };
 const TICKS_PER_SECOND = 100;
-// Ends the controller when this process ends in whatever way.
-const WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"] as const;
 
 /** Starts a controller with the given flags, name -> value. */
 export function startSubject(program: Program, flags: Readonly<Record<string, string>>): Subject {
-  const [command, ...prefix] = WITH_PARENT;
-  const args = [...prefix, ...program.command, ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)];
+  const options = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  const [command, ...args] = endingWithParent(...program.command, ...options);
   const spawnedAt = now();
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH, ...program.environment },

@@ -85,7 +85,7 @@ export class Applier {
     const desired = this.#stamped(resource, manifest, stamp);
     const { client, fieldManager, log } = this.#options;
     const path = pathOf(resource, { namespace: stamp.namespace, name: manifest.metadata.name });
-    const known = live === undefined ? await this.#find(path) : this.latest(live);
+    const known = live === undefined ? await client.find<KubeObject>(path) : this.latest(live);
     if (known !== undefined) {
       if (controllerOf(known)?.uid !== stamp.owner.uid) throw foreign(resource, known, stamp.owner);
       if (covers(known, desired)) return known;
@@ -133,8 +133,9 @@ export class Applier {
   ): Promise<void> {
     const { name, namespace, uid = "" } = object.metadata;
     // Our last write counts even when the cache shows another version: it may be one from before that write.
-    const known = [this.latest(object), this.#answers.get(uid)?.object ?? object];
-    if (known.every((one) => hashOf(one.status) === hashOf(status))) return;
+    const known = new Set([this.latest(object), this.#answers.get(uid)?.object ?? object]);
+    const wanted = hashOf(status);
+    if ([...known].every((one) => hashOf(one.status) === wanted)) return;
     const { client, fieldManager } = this.#options;
     const path = pathOf(resource, { namespace, name, subresource: "status" });
     const metadata = { name, namespace, uid: object.metadata.uid };
@@ -146,15 +147,6 @@ export class Applier {
   #note(cached: KubeObject, object: KubeObject): void {
     const { uid = "", resourceVersion } = cached.metadata;
     this.#answers.set(uid, { decidedOn: resourceVersion, object });
-  }
-
-  async #find(path: string): Promise<KubeObject | undefined> {
-    try {
-      return await this.#options.client.request<KubeObject>("GET", path);
-    } catch (error) {
-      if (error instanceof NotFound) return undefined;
-      throw error;
-    }
   }
 
   #stamped(resource: Resource, manifest: Manifest, { owner, namespace, labels }: Stamp): Manifest {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Backoff, backoffMs } from "../backoff.ts";
-import { ServerFailed, Throttled, Unreachable } from "./errors.ts";
+import { NotFound, ServerFailed, Throttled, Unreachable } from "./errors.ts";
 import { asUnreachable, exchange, linesOf, successful, textOf, timedOut } from "./transport.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -11,7 +11,7 @@ export interface RequestOptions {
   readonly body?: unknown;
   /** Default: application/json. */
   readonly contentType?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** After this long without a whole answer an attempt rejects with Unreachable. Default 30 seconds. */
   readonly timeoutMs?: number;
   /** How often to ask, at most, when the server answers 429 or 5xx. Default 4; 1: once. */
@@ -34,7 +34,7 @@ export interface ClientOptions {
 /** What holds for every request of a client. */
 interface Bounds {
   readonly beforeWrite?: () => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Call {
@@ -74,10 +74,7 @@ export class KubeClient {
 
   /** The same client, but every request ends with the signal. */
   within(signal: AbortSignal): KubeClient {
-    return new KubeClient(this.#config, this.#options, {
-      ...this.#bounds,
-      signal: either(signal, this.#bounds.signal),
-    });
+    return new KubeClient(this.#config, this.#options, { ...this.#bounds, signal: this.#ending(signal) });
   }
 
   /**
@@ -86,28 +83,38 @@ export class KubeClient {
    * @throws ApiError (NotFound, Conflict, Invalid, Forbidden, Throttled, ...), Unreachable, or the signal's reason
    */
   async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+    const signal = this.#ending(options.signal);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once<T>(method, path, options);
+        return await this.#once<T>(method, path, { ...options, signal });
       } catch (error) {
         const waitMs = attempt < (options.attempts ?? ATTEMPTS) ? waitBeforeRetry(error, method, attempt) : undefined;
         if (waitMs === undefined || waitMs > LONGEST_WAIT_MS) throw error;
-        const signal = either(options.signal, this.#bounds.signal);
         await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
       }
     }
   }
 
+  /** What is at a path, undefined when nothing is; rejects as `request` does. */
+  async find<T>(path: string, options: RequestOptions = {}): Promise<T | undefined> {
+    try {
+      return await this.request<T>("GET", path, options);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
   /** The lines of an answer that has no end, as a watch. Ends when the server ends it; rejects as `request` does. */
   async *lines(path: string, { query, signal, silenceMs }: StreamOptions): AsyncGenerator<string> {
+    const ending = either(signal, this.#bounds.signal);
     const silence = new AbortController();
     const watchdog = setTimeout(() => silence.abort(timedOut()), silenceMs);
     try {
-      const both = AbortSignal.any([signal, silence.signal]);
-      const response = await this.#open({ method: "GET", path, query, signal: both });
+      const response = await this.#open({ method: "GET", path, query, signal: either(ending, silence.signal) });
       yield* linesOf(response, () => watchdog.refresh());
     } catch (error) {
-      signal.throwIfAborted();
+      ending.throwIfAborted();
       throw silence.signal.aborted ? new Unreachable(`GET ${path}: silent for ${silenceMs} ms`) : asUnreachable(error);
     } finally {
       clearTimeout(watchdog);
@@ -118,15 +125,20 @@ export class KubeClient {
   async #once<T>(method: string, path: string, options: RequestOptions): Promise<T> {
     const { query, contentType, timeoutMs = TIMEOUT_MS } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
-    const cancel = either(options.signal, this.#bounds.signal);
-    const signal = either(timeout, cancel);
+    const signal = either(timeout, options.signal);
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     try {
       return JSON.parse(await textOf(await this.#open({ method, path, query, body, contentType, signal }))) as T;
     } catch (error) {
-      cancel?.throwIfAborted();
+      options.signal?.throwIfAborted();
       throw timeout.aborted ? new Unreachable(`${method} ${path}: no answer in ${timeoutMs} ms`) : asUnreachable(error);
     }
+  }
+
+  /** A signal that ends a request: its own, and the one that this client is within. */
+  #ending(signal: AbortSignal | undefined): AbortSignal | undefined {
+    const { signal: outer } = this.#bounds;
+    return signal === undefined ? outer : either(signal, outer);
   }
 
   async #open({ method, path, query, body, contentType = "application/json", signal }: Call) {
@@ -140,7 +152,9 @@ export class KubeClient {
       ...(body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) }),
     };
     const options = { method, headers };
-    const beforeSend = method === "GET" ? () => {} : (this.#bounds.beforeWrite ?? (() => {}));
+    const beforeSend = (): void => {
+      if (method !== "GET") this.#bounds.beforeWrite?.();
+    };
     // Also now: a refusal at the last moment costs the connection.
     beforeSend();
     let code = "<error>";
@@ -163,10 +177,8 @@ function waitBeforeRetry(error: unknown, method: string, attempt: number): numbe
 }
 
 /** A signal that is aborted with the first of two. */
-function either(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal;
-function either(signal: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined;
-function either(signal: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
-  return signal === undefined || other === undefined ? (signal ?? other) : AbortSignal.any([signal, other]);
+function either(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? signal : AbortSignal.any([signal, other]);
 }
 
 function urlOf(server: string, path: string, query: Query = {}): URL {

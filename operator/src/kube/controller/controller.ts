@@ -78,17 +78,17 @@ export class Controller {
     this.#options = options;
     this.#log = log.child({ controller: name });
     this.#metrics = metrics.controller(name, workers, () => this.#queue.working);
-    this.#queue = new WorkQueue({ observer: this.#metrics, ...(backoff === undefined ? {} : { backoff }) });
+    this.#queue = new WorkQueue({ observer: this.#metrics, backoff });
   }
 
   /** Reconciles until `close`. Start it when the caches have synced, or it works with half of the world. */
   async run(): Promise<void> {
-    const { workers = 1 } = this.#options;
+    const { workers = 1, resyncMs = RESYNC_MS } = this.#options;
     // Not before: a standby would keep the keys of everything that ever changed.
     this.#watchAll();
-    const resync = this.#resyncLater();
+    const resync = setInterval(() => this.#resync(), resyncMs * (0.9 + Math.random() / 10)).unref();
     await this.#queue.run((key) => this.#work(key), workers);
-    clearTimeout(resync());
+    clearInterval(resync);
   }
 
   /** Takes no more keys; `run` resolves when those that wait are done. */
@@ -120,16 +120,8 @@ export class Controller {
     for (const key of new Set(keys)) this.#queue.add(key, initial ? "low" : "normal");
   }
 
-  /** Returns how to get the timer that is set now. */
-  #resyncLater(): () => NodeJS.Timeout {
-    const { for: primary, resyncMs = RESYNC_MS } = this.#options;
-    const resync = (): void => {
-      for (const object of primary.list()) this.#queue.add(keyOf(object), "low");
-      timer = later();
-    };
-    const later = (): NodeJS.Timeout => setTimeout(resync, resyncMs * (0.9 + Math.random() / 10)).unref();
-    let timer = later();
-    return () => timer;
+  #resync(): void {
+    for (const object of this.#options.for.list()) this.#queue.add(keyOf(object), "low");
   }
 
   async #work(key: string): Promise<void> {

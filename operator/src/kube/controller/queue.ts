@@ -17,7 +17,7 @@ export interface QueueObserver {
 export interface QueueOptions {
   readonly observer?: QueueObserver;
   /** How long a key that failed waits, by its failures in a row. Default: 5 ms, doubling, at most 1000 s. */
-  readonly backoff?: Backoff;
+  readonly backoff?: Backoff | undefined;
   /** What all retries together may do. Default: 10 a second, in bursts of 100. */
   readonly retryLimit?: Rate;
 }

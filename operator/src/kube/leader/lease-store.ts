@@ -29,15 +29,9 @@ export class LeaseStore {
   }
 
   /** The lease as it is, undefined when there is none. */
-  async find(signal?: AbortSignal): Promise<Lease | undefined> {
+  find(signal?: AbortSignal): Promise<Lease | undefined> {
     const { client, namespace, name, timeoutMs } = this.#options;
-    const options = { timeoutMs: timeoutMs(), attempts: 1, ...(signal === undefined ? {} : { signal }) };
-    try {
-      return await client.request<Lease>("GET", pathOf(LEASE, { namespace, name }), options);
-    } catch (error) {
-      if (error instanceof NotFound) return undefined;
-      throw error;
-    }
+    return client.find<Lease>(pathOf(LEASE, { namespace, name }), { timeoutMs: timeoutMs(), attempts: 1, signal });
   }
 
   /** Makes the candidate the holder of what was found. */
