@@ -64,9 +64,38 @@ test("a field that we no longer set is noticed", async () => {
 });
 
 test("an object of that name that is not ours is left alone, also when the cache does not know it", async () => {
-  server.put(PATH, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "a" } });
+  const theirs = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "a" } };
+  const stored = server.put(PATH, theirs);
   await expect(applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp)).rejects.toBeInstanceOf(Foreign);
-  expect(server.writes).toEqual([]);
+  await expect(applier.apply(CONFIG_MAP, manifest({ k: "v" }), stored, stamp)).rejects.toBeInstanceOf(Foreign);
+  expect(server.objects.get(PATH)).toBe(stored);
+});
+
+test("an object that is not there is made with one call", async () => {
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  expect(server.calls).toHaveLength(1);
+});
+
+test("an object of ours that the cache does not know yet is left as it is, or set right", async () => {
+  const made = await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  await applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  expect(server.objects.get(PATH)).toEqual(made);
+  await applier.apply(CONFIG_MAP, manifest({ k: "other" }), undefined, stamp);
+  expect(server.objects.get(PATH)).toMatchObject({ data: { k: "other" } });
+});
+
+test("an orphan with our labels is adopted, one that has a controller or other labels is not", async () => {
+  const orphan = (labels: Record<string, string>, ownerReferences: KubeObject["metadata"]["ownerReferences"] = []) => {
+    const object = { ...ours({ k: "v" }), metadata: { name: "one", namespace: "a", labels, ownerReferences } };
+    return server.put(PATH, object) as KubeObject;
+  };
+  const apply = () => applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
+  orphan({ ours: "no" });
+  await expect(apply()).rejects.toBeInstanceOf(Foreign);
+  orphan(stamp.labels, [{ ...owner, uid: "another" }]);
+  await expect(apply()).rejects.toBeInstanceOf(Foreign);
+  orphan(stamp.labels);
+  expect((await apply()).metadata.ownerReferences).toEqual([owner]);
 });
 
 test("what is written names the object it was decided for, so that another of its name is refused", async () => {

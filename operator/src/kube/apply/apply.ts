@@ -39,9 +39,14 @@ interface Named {
 /** An object to make: its identity and whatever fields we want to set, of a type that names them or of none. */
 export type Manifest = Named | (Named & Readonly<Record<string, unknown>>);
 
+/** A version that no stored object has: what is sent with it is made when nothing of its name exists, and else refused. */
+const NOT_STORED = "1";
+
 /** A cache catches up within moments, so few are of use. */
 const ANSWERS_KEPT = 1024;
 const APPLY = "application/apply-patch+yaml";
+
+type Child = Manifest & { readonly metadata: { readonly name: string; readonly namespace: string } };
 
 interface Answer {
   readonly decidedOn: string | undefined;
@@ -75,7 +80,8 @@ export class Applier {
   }
 
   /**
-   * Makes an object as the manifest says, when it is not so already.
+   * Makes an object as the manifest says, when it is not so already. An object without a controller that has the labels
+   * of the stamp is an orphan of ours, as a deletion with `--cascade=orphan` leaves it, and is adopted.
    * @param live the object as the cache knows it
    * @returns the object as it is now
    * @throws Foreign when an object of that name belongs to somebody else, Conflict when the live object has been
@@ -83,20 +89,14 @@ export class Applier {
    */
   async apply(resource: Resource, manifest: Manifest, live: KubeObject | undefined, stamp: Stamp): Promise<KubeObject> {
     const desired = this.#stamped(resource, manifest, stamp);
-    const { client, fieldManager, log } = this.#options;
-    const path = pathOf(resource, { namespace: stamp.namespace, name: manifest.metadata.name });
-    const known = live === undefined ? await client.find<KubeObject>(path) : this.latest(live);
-    if (known !== undefined) {
-      if (controllerOf(known)?.uid !== stamp.owner.uid) throw foreign(resource, known, stamp.owner);
-      if (covers(known, desired)) return known;
+    if (live !== undefined) return this.#change(resource, desired, this.latest(live), live, stamp);
+    try {
+      return await this.#write(resource, desired, { resourceVersion: NOT_STORED });
+    } catch (error) {
+      const found = error instanceof Conflict ? await this.#find(resource, desired) : undefined;
+      if (found === undefined) throw error;
+      return this.#change(resource, desired, found, found, stamp);
     }
-    const query = { fieldManager, force: true };
-    const body = known === undefined ? desired : sameObject(desired, known);
-    const options = { query, body, contentType: APPLY };
-    const applied = await client.request<KubeObject>("PATCH", path, options).catch(rethrowReplaced);
-    log.info({ kind: resource.kind, name: manifest.metadata.name, namespace: stamp.namespace }, "Applied");
-    if (live !== undefined) this.#note(live, applied);
-    return applied;
   }
 
   /** Makes an object. Rejects with Conflict when one of that name exists. */
@@ -144,12 +144,51 @@ export class Applier {
     this.#note(object, await client.request<KubeObject>("PATCH", path, options).catch(rethrowReplaced));
   }
 
+  /** @param known the newest that is known of the object, which the cache may still show as it was before */
+  async #change(
+    resource: Resource,
+    desired: Child,
+    known: KubeObject,
+    cached: KubeObject,
+    { owner, labels }: Stamp,
+  ): Promise<KubeObject> {
+    const controller = controllerOf(known);
+    if (controller === undefined ? !has(known, labels) : controller.uid !== owner.uid) {
+      throw foreign(resource, known, owner);
+    }
+    if (covers(known, desired)) return known;
+    // With the uid the server refuses to write to, or to make anew, another object of the same name.
+    const applied = await this.#write(resource, desired, { uid: known.metadata.uid });
+    this.#note(cached, applied);
+    return applied;
+  }
+
+  async #write(
+    resource: Resource,
+    desired: Child,
+    precondition: Readonly<Record<string, unknown>>,
+  ): Promise<KubeObject> {
+    const { client, fieldManager, log } = this.#options;
+    const { name, namespace } = desired.metadata;
+    const body = { ...desired, metadata: { ...desired.metadata, ...precondition } };
+    const options = { query: { fieldManager, force: true }, body, contentType: APPLY };
+    const applied = await client
+      .request<KubeObject>("PATCH", pathOf(resource, desired.metadata), options)
+      .catch(rethrowReplaced);
+    log.info({ kind: resource.kind, name, namespace }, "Applied");
+    return applied;
+  }
+
+  #find(resource: Resource, { metadata }: Child): Promise<KubeObject | undefined> {
+    return this.#options.client.find<KubeObject>(pathOf(resource, metadata));
+  }
+
   #note(cached: KubeObject, object: KubeObject): void {
     const { uid = "", resourceVersion } = cached.metadata;
     this.#answers.set(uid, { decidedOn: resourceVersion, object });
   }
 
-  #stamped(resource: Resource, manifest: Manifest, { owner, namespace, labels }: Stamp): Manifest {
+  #stamped(resource: Resource, manifest: Manifest, { owner, namespace, labels }: Stamp): Child {
     const object = {
       apiVersion: apiVersionOf(resource),
       kind: resource.kind,
@@ -166,10 +205,8 @@ export class Applier {
   }
 }
 
-/** With the uid the server refuses to write to, or to make anew, another object of the same name. */
-function sameObject(desired: Manifest, { metadata: { uid } }: KubeObject): object {
-  return { ...desired, metadata: { ...desired.metadata, uid } };
-}
+const has = ({ metadata }: KubeObject, labels: Stamp["labels"]): boolean =>
+  Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value);
 
 /** The server calls it invalid to change a uid. It means that another object has the name now. */
 function rethrowReplaced(error: unknown): never {

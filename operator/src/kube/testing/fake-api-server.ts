@@ -142,6 +142,11 @@ export class FakeApiServer implements AsyncDisposable {
       else if (known.metadata.resourceVersion !== body.metadata.resourceVersion) fail(response, 409, "Conflict");
       else json(response, 200, this.put(target, body));
     } else if (method === "PATCH" && body !== undefined) {
+      const decidedOn = body.metadata?.resourceVersion;
+      if (known !== undefined && decidedOn !== undefined && known.metadata.resourceVersion !== decidedOn) {
+        fail(response, 409, "Conflict");
+        return;
+      }
       const whole = object.subresource === undefined ? body : { ...known, ...body, metadata: known?.metadata };
       json(response, known === undefined ? 201 : 200, this.put(target, whole as KubeObject));
     } else if (known === undefined) fail(response, 404, "NotFound");
