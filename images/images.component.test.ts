@@ -8,7 +8,7 @@ import { type ContainerOptions, startContainer } from "../test/services/containe
 import { ownedFolder, removeFolder } from "../test/services/folders.ts";
 import { freshDatabase, freshVhost } from "../test/services/fresh.ts";
 import { freePorts } from "../test/services/ports.ts";
-import { postgresqlUrl, startPostgresql } from "../test/services/postgresql.ts";
+import { libpqEnv, postgresqlUrl, startPostgresql } from "../test/services/postgresql.ts";
 
 // The first run on a machine builds the images.
 jest.setTimeout(300_000);
@@ -151,7 +151,7 @@ describe("the services start from their bundles", () => {
         PORT: String(port),
         BROKER_URL: vhost.url,
         BROKER_CREDENTIALS_DIR: "/run/given",
-        DATABASE_URL: database.url,
+        ...libpqEnv(database.url),
         DATABASE_PASSWORD_FILE: "/run/given/password",
         PARTITION: "tv-aaa-0",
         INSTANCE: "tv-oss-0",

@@ -3,6 +3,7 @@ import {
   brokerSettings,
   createHttp,
   createPool,
+  databaseSettings,
   type Env,
   portOf,
   type RunningService,
@@ -29,9 +30,7 @@ export interface NodeService extends RunningService {
 /** Starts one AAA node with settings from the environment. */
 export async function startNodeService(env: Env): Promise<NodeService> {
   const broker = brokerSettings(env);
-  const database = {
-    url: required(env, "DATABASE_URL", "this node's own database, postgresql://aaa@/aaa?host=<folder>"),
-  };
+  const database = databaseSettings(env);
   const partition = new Partition(required(env, "PARTITION", "the node's name, the same after every restart"));
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
   const keys = SigningKeys.parse(await readSecret(keysFile));

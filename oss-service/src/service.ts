@@ -3,6 +3,7 @@ import {
   brokerSettings,
   createHttp,
   createPool,
+  databaseSettings,
   type Env,
   migrate,
   portOf,
@@ -29,10 +30,7 @@ export interface OssService extends RunningService {
 /** Starts the OSS service with settings from the environment. It serves as soon as its database is there. */
 export async function startOssService(env: Env): Promise<OssService> {
   const broker = brokerSettings(env);
-  const database = {
-    url: required(env, "DATABASE_URL", "the database's address without the password, postgresql://oss@host:5432/oss"),
-    passwordFile: env.DATABASE_PASSWORD_FILE,
-  };
+  const database = databaseSettings(env);
   const instance = required(env, "INSTANCE", "a name for this replica, unique among them");
   const apiToken = await readSecret(required(env, "API_TOKEN_FILE", "a file with the provisioning API's token"));
   if (apiToken === "") throw new SettingsError("the provisioning API's token is empty; write one into API_TOKEN_FILE");

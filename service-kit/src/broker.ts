@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
-import { type BrokerSettings, readCredentials } from "./settings.ts";
+import { type BrokerCredentials, type BrokerSettings, readCredentials } from "./broker-settings.ts";
 import { untilAborted } from "./wake.ts";
 
 const HEARTBEAT_SECONDS = 10;
@@ -32,22 +32,14 @@ export class BrokerSession {
     });
   }
 
-  /** Connects; `name` is what the broker shows for the connection. Rejects when the broker cannot be reached. */
+  /**
+   * Connects with the credentials and the CA of this moment; `name` is what the broker shows for the connection.
+   * Rejects when the broker cannot be reached, or is not the one that its certificate should be for.
+   */
   static async open(settings: BrokerSettings, name: string, signal: AbortSignal): Promise<BrokerSession> {
     signal.throwIfAborted();
-    const url = new URL(settings.url);
-    const connection = await connect(
-      {
-        protocol: "amqp",
-        hostname: url.hostname,
-        port: Number(url.port || 5672),
-        vhost: decodeURIComponent(url.pathname.slice(1)) || "/",
-        heartbeat: HEARTBEAT_SECONDS,
-        ...(await readCredentials(settings.credentialsDir)),
-      },
-      { noDelay: true, timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: name } },
-    );
-    return new BrokerSession(connection, signal);
+    const credentials = await readCredentials(settings.credentialsDir);
+    return new BrokerSession(await connectTo(settings, credentials, name), signal);
   }
 
   readonly fail = (error: Error): void => this.#lost.abort(error);
@@ -106,5 +98,29 @@ export class BrokerSession {
     channel.on("error", this.fail);
     channel.on("close", this.#channelClosed);
     return channel;
+  }
+}
+
+async function connectTo(
+  { protocol, host, port, vhost }: BrokerSettings,
+  { username, password, ca }: BrokerCredentials,
+  name: string,
+): Promise<ChannelModel> {
+  const trusted = ca === null ? {} : { ca };
+  try {
+    return await connect(
+      { protocol, hostname: host, port, vhost, username, password, heartbeat: HEARTBEAT_SECONDS },
+      {
+        noDelay: true,
+        timeout: CONNECT_TIMEOUT_MS,
+        clientProperties: { connection_name: name },
+        rejectUnauthorized: true,
+        ...trusted,
+      },
+    );
+  } catch (error) {
+    const authority = ca === null ? "public CAs" : "the CA in ca.crt";
+    const checked = protocol === "amqps" ? ` (its certificate is checked against ${authority})` : "";
+    throw new Error(`cannot connect to the broker at ${protocol}://${host}:${port}${checked}`, { cause: error });
   }
 }

@@ -1,33 +1,12 @@
 import pg from "pg";
+import { connectionOptions, type DatabaseSettings } from "./database-settings.ts";
 import type { Logger } from "./http.ts";
-import { readSecret } from "./settings.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
-// Connection exceptions, insufficient resources, operator intervention, system errors.
-const AWAY_STATES = /^(08|53|57|58)/;
+// Connection exceptions, refused logins (as while a password is changed), insufficient resources, operator
+// intervention, system errors.
+const AWAY_STATES = /^(08|28|53|57|58)/;
 // What pg says when a connection breaks; it gives these errors no code.
 const CONNECTION_LOST = /^(Connection terminated|timeout exceeded|Client has encountered a connection error)/;
-
-export interface DatabaseSettings {
-  /** Without the password, for example `postgresql://oss@host:5432/oss`. */
-  readonly url: string;
-  readonly passwordFile?: string | undefined;
-}
-
-export async function connectionOptions({ url, passwordFile }: DatabaseSettings): Promise<pg.ClientConfig> {
-  return {
-    connectionString: passwordFile === undefined ? url : withPassword(url, await readSecret(passwordFile)),
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-  };
-}
-
-// pg takes a connection string's word for everything: a password given beside one without is dropped.
-function withPassword(url: string, password: string): string {
-  const complete = new URL(url);
-  complete.password = encodeURIComponent(password);
-  return complete.href;
-}
 
 export async function createPool(settings: DatabaseSettings, max: number, log: Logger): Promise<pg.Pool> {
   const pool = new pg.Pool({ ...(await connectionOptions(settings)), max });

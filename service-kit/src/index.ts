@@ -1,5 +1,7 @@
 export * from "./broker.ts";
+export * from "./broker-settings.ts";
 export * from "./database.ts";
+export * from "./database-settings.ts";
 export * from "./forever.ts";
 export * from "./http.ts";
 export * from "./migrate.ts";

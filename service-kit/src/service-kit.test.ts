@@ -1,17 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import Type from "typebox";
-import {
-  backoffMs,
-  createHttp,
-  isDatabaseAway,
-  Problem,
-  portOf,
-  required,
-  runForever,
-  SettingsError,
-  Wake,
-} from "./index.ts";
+import { backoffMs, createHttp, isDatabaseAway, Problem, runForever, Wake } from "./index.ts";
 
 const quiet = createHttp({
   logLevel: "silent",
@@ -56,14 +46,6 @@ test("a session that fails is run again until the signal aborts", async () => {
     { signal: controller.signal, log: quiet.log },
   );
   expect(runs).toBe(3);
-});
-
-test("settings that are missing or wrong are named with what to set", () => {
-  expect(() => required({}, "BROKER_URL", "the broker's address")).toThrow(
-    new SettingsError("set BROKER_URL: the broker's address"),
-  );
-  expect(() => portOf({ PORT: "70000" }, "PORT", 6600)).toThrow("between 0 and 65535");
-  expect(portOf({}, "PORT", 6600)).toBe(6600);
 });
 
 test("a database that refuses connections is away, a wrong statement is not", () => {

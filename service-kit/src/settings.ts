@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -11,18 +10,31 @@ export class SettingsError extends Error {
   }
 }
 
-/** The value of an environment variable. Throws SettingsError when it is not set. */
+/** The value of an environment variable. Throws SettingsError when it is not set, or empty as a Secret's key may be. */
 export function required(env: Env, name: string, meaning: string): string {
-  const value = env[name];
+  const value = env[name]?.trim();
   if (value === undefined || value === "") throw new SettingsError(`set ${name}: ${meaning}`);
   return value;
 }
 
-/** A TCP port from an environment variable; 0 lets the system choose. */
+/** A whole number from an environment variable. Throws SettingsError when it is another text, or out of the range. */
+export function integerOf(env: Env, name: string, fallback: number, [min, max]: readonly [number, number]): number {
+  const text = (env[name] ?? String(fallback)).trim();
+  if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+  throw new SettingsError(`set ${name} to a whole number between ${min} and ${max}; it is "${text}"`);
+}
+
+/** The TCP port to listen on, from an environment variable; 0 lets the system choose. */
 export function portOf(env: Env, name: string, fallback: number): number {
-  const port = Number(env[name] ?? fallback);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new SettingsError(`set ${name} to a port number between 0 and 65535; it is ${env[name]}`);
+  return integerOf(env, name, fallback, [0, 65_535]);
+}
+
+/** One of a few words from an environment variable. Throws SettingsError when it is another one. */
+export function wordOf<T extends string>(env: Env, name: string, fallback: T, words: readonly T[]): T {
+  const text = env[name]?.trim() || fallback;
+  const word = words.find((candidate) => candidate === text);
+  if (word !== undefined) return word;
+  throw new SettingsError(`set ${name} to one of ${words.join(", ")}; it is "${text}"`);
 }
 
 /** The text of a mounted Secret's key without its last line break. */
@@ -32,21 +44,4 @@ export async function readSecret(path: string): Promise<string> {
   } catch (error) {
     throw new SettingsError(`cannot read the secret file ${path}`, { cause: error });
   }
-}
-
-export interface BrokerSettings {
-  readonly url: string;
-  /** A folder with the files `username` and `password`. */
-  readonly credentialsDir: string;
-}
-
-export function brokerSettings(env: Env): BrokerSettings {
-  return {
-    url: required(env, "BROKER_URL", "the broker's address, amqp://host:5670/vhost"),
-    credentialsDir: required(env, "BROKER_CREDENTIALS_DIR", "a folder with the files username and password"),
-  };
-}
-
-export async function readCredentials(dir: string): Promise<{ username: string; password: string }> {
-  return { username: await readSecret(join(dir, "username")), password: await readSecret(join(dir, "password")) };
 }

@@ -205,10 +205,10 @@ test("a service that is told to stop ends by itself, and one with wrong settings
     child.kill("SIGTERM");
     await expect(once(child, "exit")).resolves.toEqual([0, null]);
   }
-  const misled = startProcess("node-service", { ...stack.nodeEnv("tv-aaa-1", ""), DATABASE_URL: "" }, "pipe");
+  const misled = startProcess("node-service", { ...stack.ossEnv("oss-1"), PGHOST: "" }, "pipe");
   const ended = once(misled, "exit");
   const [said] = await once(misled.stderr ?? misled, "data");
-  expect(String(said)).toBe("error: set DATABASE_URL: this node's own database, postgresql://aaa@/aaa?host=<folder>\n");
+  expect(String(said)).toBe("error: set PGHOST: the database's host, or the folder of its socket\n");
   await expect(ended).resolves.toEqual([1, null]);
 }, 30_000);
 

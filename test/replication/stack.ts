@@ -7,6 +7,7 @@ import { type NodeService, startNodeService } from "../../node-service/src/servi
 import { type OssService, startOssService } from "../../oss-service/src/service.ts";
 import { until } from "../lib/until.ts";
 import { type FreshDatabase, type FreshVhost, freshDatabase, freshVhost } from "../services/fresh.ts";
+import { libpqEnv } from "../services/postgresql.ts";
 import type { RabbitmqAddress } from "../services/rabbitmq.ts";
 import type { PostgresqlAddress } from "../services/shared.ts";
 
@@ -63,7 +64,7 @@ export class Stack implements AsyncDisposable {
     return {
       ...this.#commonEnv(),
       BROKER_CREDENTIALS_DIR: this.vhost.oss.dir,
-      DATABASE_URL: this.ossDatabase.url,
+      ...libpqEnv(this.ossDatabase.url),
       API_TOKEN_FILE: join(this.#folder, "token"),
       INSTANCE: instance,
     };
@@ -92,7 +93,7 @@ export class Stack implements AsyncDisposable {
     return {
       ...this.#commonEnv(),
       BROKER_CREDENTIALS_DIR: this.vhost.node.dir,
-      DATABASE_URL: databaseUrl,
+      ...libpqEnv(databaseUrl),
       PARTITION: name,
       SIGNING_KEYS_FILE: join(this.#folder, "keys"),
     };

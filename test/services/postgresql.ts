@@ -25,6 +25,12 @@ export function postgresqlUrl(port: number, database: string, user: string = SUP
   return `postgresql://${user}@${HOST}:${port}/${database}`;
 }
 
+/** The settings of a service for the database of a URL, as libpq names them. */
+export function libpqEnv(url: string): Record<string, string> {
+  const { hostname, port, pathname, username } = new URL(url);
+  return { PGHOST: hostname, PGPORT: port, PGDATABASE: pathname.slice(1), PGUSER: username };
+}
+
 export async function startPostgresql(): Promise<Postgresql> {
   const [port = 0] = await freePorts(1);
   const data = await ownedFolder();
