@@ -9,11 +9,13 @@ import { until } from "../lib/until.ts";
 import { type FreshDatabase, type FreshVhost, freshDatabase, freshVhost } from "../services/fresh.ts";
 import { libpqEnv } from "../services/postgresql.ts";
 import type { RabbitmqAddress } from "../services/rabbitmq.ts";
-import type { PostgresqlAddress } from "../services/shared.ts";
+import { type PostgresqlAddress, sharedPostgresql } from "../services/shared.ts";
 
 export interface StackOptions {
   /** Where the vhost is made; by default on the broker that the test run shares. */
   readonly rabbitmq?: RabbitmqAddress;
+  /** Whether broker and databases, which must be the shared ones then, are spoken to with TLS alone. */
+  readonly tls?: boolean;
 }
 
 export interface NodeState {
@@ -38,6 +40,7 @@ export class Stack implements AsyncDisposable {
   readonly #folder: string;
   readonly #token = randomBytes(12).toString("hex");
   readonly #owned: AsyncDisposableStack;
+  #tls: Readonly<Record<string, string>> = {};
   #ossUrl = "";
 
   private constructor(vhost: FreshVhost, ossDatabase: FreshDatabase, folder: string, owned: AsyncDisposableStack) {
@@ -47,7 +50,7 @@ export class Stack implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async start({ rabbitmq }: StackOptions = {}): Promise<Stack> {
+  static async start({ rabbitmq, tls = false }: StackOptions = {}): Promise<Stack> {
     const owned = new AsyncDisposableStack();
     const vhost = owned.use(await freshVhost(rabbitmq));
     const database = owned.use(await freshDatabase());
@@ -56,6 +59,11 @@ export class Stack implements AsyncDisposable {
     const key = { kty: "oct", kid: "one", alg: "HS256", k: randomBytes(32).toString("base64url") };
     await writeFile(join(folder, "keys"), JSON.stringify({ keys: [key] }));
     await writeFile(join(folder, "token"), stack.#token);
+    if (tls) {
+      const PGSSLROOTCERT = join(folder, "database-ca.crt");
+      await writeFile(PGSSLROOTCERT, sharedPostgresql().ca ?? "");
+      stack.#tls = { BROKER_URL: vhost.tlsUrl, PGHOST: "localhost", PGSSLMODE: "verify-full", PGSSLROOTCERT };
+    }
     return stack;
   }
 
@@ -65,6 +73,7 @@ export class Stack implements AsyncDisposable {
       ...this.#commonEnv(),
       BROKER_CREDENTIALS_DIR: this.vhost.oss.dir,
       ...libpqEnv(this.ossDatabase.url),
+      ...this.#tls,
       API_TOKEN_FILE: join(this.#folder, "token"),
       INSTANCE: instance,
     };
@@ -94,6 +103,7 @@ export class Stack implements AsyncDisposable {
       ...this.#commonEnv(),
       BROKER_CREDENTIALS_DIR: this.vhost.node.dir,
       ...libpqEnv(databaseUrl),
+      ...this.#tls,
       PARTITION: name,
       SIGNING_KEYS_FILE: join(this.#folder, "keys"),
     };

@@ -14,7 +14,7 @@ export interface FreshDatabase extends AsyncDisposable {
   readonly url: string;
 }
 
-/** A RabbitMQ user, and a folder with the files `username` and `password` as a pod mounts them. */
+/** A RabbitMQ user, and a folder with the files `username`, `password` and perhaps `ca.crt` as a pod mounts them. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
@@ -26,6 +26,8 @@ export interface FreshVhost extends AsyncDisposable {
   readonly name: string;
   /** amqp URL without credentials. */
   readonly url: string;
+  /** amqps URL without credentials; the CA is the file `ca.crt` beside every user's credentials. */
+  readonly tlsUrl: string;
   readonly oss: Credentials;
   readonly node: Credentials;
   readonly management: Management;
@@ -57,14 +59,15 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
   }
   await management("PUT", `/permissions/${name}/${server.adminUser}`, { configure: ".*", write: ".*", read: ".*" });
   const users = {
-    oss: await makeUser(management, name, "oss", folder),
-    node: await makeUser(management, name, "node", folder),
+    oss: await makeUser(server, name, "oss", folder),
+    node: await makeUser(server, name, "node", folder),
     admin: { username: server.adminUser, password: server.adminPassword },
   };
   return {
     name,
     management,
     url: `amqp://${server.host}:${server.port}/${name}`,
+    tlsUrl: `amqps://localhost:${server.tls?.port}/${name}`,
     oss: users.oss,
     node: users.node,
     urlAs: (user) => {
@@ -80,16 +83,18 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
 }
 
 async function makeUser(
-  management: Management,
+  server: RabbitmqAddress,
   vhost: string,
   role: "oss" | "node",
   folder: string,
 ): Promise<Credentials> {
+  const management = managementOf(server);
   const dir = join(folder, role);
   const credentials = { username: `${vhost}_${role}`, password: randomBytes(12).toString("hex") };
   await management("PUT", `/users/${credentials.username}`, { password: credentials.password, tags: "" });
   await management("PUT", `/permissions/${vhost}/${credentials.username}`, permissionsOf(EXCHANGE)[role]);
   await mkdir(dir);
-  for (const [file, content] of Object.entries(credentials)) await writeFile(join(dir, file), content);
+  const files = { ...credentials, ...(server.tls === undefined ? {} : { "ca.crt": server.tls.ca }) };
+  for (const [file, content] of Object.entries(files)) await writeFile(join(dir, file), content);
   return { ...credentials, dir };
 }

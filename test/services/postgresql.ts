@@ -1,10 +1,25 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Client } from "pg";
+import type { ServerCertificate } from "./certificate.ts";
 import { type Container, startContainer } from "./container.ts";
 import { ownedFolder, removeFolder } from "./folders.ts";
 import { freePorts } from "./ports.ts";
 
 const HOST = "127.0.0.1";
 const SUPERUSER = "postgres";
+/** Users whose names begin so need their password over TCP, when the server has a certificate. */
+export const WITH_PASSWORD = "with_password_";
+const HBA = `local all all trust\nhost all "/^${WITH_PASSWORD}" all scram-sha-256\nhost all all all trust\n`;
+const TLS_FOLDER = "/run/tls";
+// PostgreSQL takes no key that others may read, or that others own.
+const WITH_KEY = `install -m 600 ${TLS_FOLDER}/server.key /tmp/server.key && exec entrypoint.sh "$@"`;
+const TLS_ARGS = Object.entries({
+  ssl: "on",
+  ssl_cert_file: `${TLS_FOLDER}/server.crt`,
+  ssl_key_file: "/tmp/server.key",
+  hba_file: `${TLS_FOLDER}/pg_hba.conf`,
+}).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 
 /** A PostgreSQL of the project's image on a free port of 127.0.0.1; every user comes in without a password. */
 export interface Postgresql extends AsyncDisposable {
@@ -31,18 +46,22 @@ export function libpqEnv(url: string): Record<string, string> {
   return { PGHOST: hostname, PGPORT: port, PGDATABASE: pathname.slice(1), PGUSER: username };
 }
 
-export async function startPostgresql(): Promise<Postgresql> {
+/** @param certificate with it clients may ask for TLS */
+export async function startPostgresql(certificate?: ServerCertificate): Promise<Postgresql> {
   const [port = 0] = await freePorts(1);
   const data = await ownedFolder();
   const socket = await ownedFolder();
+  const tls = await ownedFolder();
+  if (certificate !== undefined) await writeTlsFiles(tls, certificate);
+  const args = ["-c", `listen_addresses=${HOST}`, "-c", `port=${port}`, "-c", "max_connections=300"];
   let container: Container | undefined;
 
   const start = async (): Promise<void> => {
     container = await startContainer({
       image: "postgresql",
-      args: ["-c", `listen_addresses=${HOST}`, "-c", `port=${port}`, "-c", "max_connections=300"],
+      ...(certificate === undefined ? { args } : { command: ["sh", "-c", WITH_KEY, "sh", ...args, ...TLS_ARGS] }),
       environment: { POSTGRES_HOST_AUTH_METHOD: "trust" },
-      mounts: { [data]: "/var/lib/postgresql/data", [socket]: "/run/postgresql" },
+      mounts: { [data]: "/var/lib/postgresql/data", [socket]: "/run/postgresql", [tls]: TLS_FOLDER },
     });
     await container.until("answers", () => query(port, "SELECT 1"));
   };
@@ -55,6 +74,7 @@ export async function startPostgresql(): Promise<Postgresql> {
     await down();
     await removeFolder(data);
     await removeFolder(socket);
+    await removeFolder(tls);
   };
 
   await start().catch(async (error: unknown) => {
@@ -71,6 +91,11 @@ export async function startPostgresql(): Promise<Postgresql> {
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+async function writeTlsFiles(folder: string, { certificate, key }: ServerCertificate): Promise<void> {
+  const files = { "server.crt": certificate, "server.key": key, "pg_hba.conf": HBA };
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
 }
 
 /** Runs one statement as superuser in the database `postgres`. */

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ServerCertificate } from "./certificate.ts";
 import { type Container, startContainer } from "./container.ts";
 import { ownedFolder, removeFolder } from "./folders.ts";
 import { type Management, managementOf } from "./management.ts";
@@ -14,6 +15,8 @@ export interface RabbitmqAddress {
   readonly managementPort: number;
   readonly adminUser: string;
   readonly adminPassword: string;
+  /** Where it answers with TLS as `localhost`, and the PEM of the CA that signed its certificate. */
+  readonly tls?: { readonly port: number; readonly ca: string };
 }
 
 /** A one-node RabbitMQ of the project's image, with the management plugin, on free ports of 127.0.0.1. */
@@ -27,13 +30,19 @@ export interface Rabbitmq extends RabbitmqAddress, AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export async function startRabbitmq(): Promise<Rabbitmq> {
-  const [port = 0, managementPort = 0, epmdPort = 0, distributionPort = 0] = await freePorts(4);
-  const address = { host: HOST, port, managementPort, adminUser: "admin", adminPassword: "admin" };
+/** @param certificate with it the broker listens with TLS too */
+export async function startRabbitmq(certificate?: ServerCertificate): Promise<Rabbitmq> {
+  const [port = 0, managementPort = 0, epmdPort = 0, distributionPort = 0, tlsPort = 0] = await freePorts(5);
+  const tls = certificate === undefined ? {} : { tls: { port: tlsPort, ca: certificate.ca } };
+  const address = { host: HOST, port, managementPort, adminUser: "admin", adminPassword: "admin", ...tls };
   const data = await ownedFolder();
   const config = await ownedFolder();
   await writeFile(join(config, "rabbitmq.conf"), configuration(address));
   await writeFile(join(config, "enabled_plugins"), "[rabbitmq_management].\n");
+  if (certificate !== undefined) {
+    await writeFile(join(config, "server.crt"), certificate.certificate);
+    await writeFile(join(config, "server.key"), certificate.key);
+  }
   const management = managementOf(address);
   let container: Container | undefined;
 
@@ -83,10 +92,22 @@ export async function startRabbitmq(): Promise<Rabbitmq> {
 function configuration(address: RabbitmqAddress): string {
   return [
     `listeners.tcp.1 = ${HOST}:${address.port}`,
+    ...(address.tls === undefined ? [] : tlsConfiguration(address.tls.port)),
     `management.tcp.ip = ${HOST}`,
     `management.tcp.port = ${address.managementPort}`,
     `default_user = ${address.adminUser}`,
     `default_pass = ${address.adminPassword}`,
     "",
   ].join("\n");
+}
+
+function tlsConfiguration(port: number): string[] {
+  return [
+    `listeners.ssl.1 = ${HOST}:${port}`,
+    "ssl_options.certfile = /etc/rabbitmq/server.crt",
+    "ssl_options.keyfile = /etc/rabbitmq/server.key",
+    // No client has a certificate, and without these lines the broker wants a CA to check theirs with.
+    "ssl_options.verify = verify_none",
+    "ssl_options.fail_if_no_peer_cert = false",
+  ];
 }

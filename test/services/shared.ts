@@ -8,6 +8,8 @@ export const SHARED_POSTGRESQL = "AAA_TEST_POSTGRESQL";
 export interface PostgresqlAddress {
   readonly host: string;
   readonly port: number;
+  /** PEM of the CA that signed its certificate, which is for `localhost`. */
+  readonly ca?: string;
 }
 
 export const sharedRabbitmq = (): RabbitmqAddress => addressIn(SHARED_RABBITMQ);
