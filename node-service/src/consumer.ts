@@ -43,6 +43,8 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
     await consumer.declare(deps.exchange);
     return { existed, consumer };
   });
+  partition.consumer = broker.signal;
+  partition.freshness.restarted();
   const watchingLag = setInterval(consumer.measureLag, LAG_EVERY_MS);
   try {
     ready();
@@ -52,6 +54,7 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
     await consumer.run();
   } finally {
     partition.following = false;
+    partition.consumer = null;
     clearInterval(watchingLag);
   }
 }
@@ -106,7 +109,10 @@ class Consumer {
     const last = this.#deliveries[plan.taken - 1];
     if (last === undefined) return this.resync("gap");
     await this.#commit(plan, broadcasts.slice(0, plan.taken));
+    const taken = this.#deliveries.slice(0, plan.taken);
     this.#deliveries = this.#deliveries.slice(plan.taken);
+    const { epoch, sequence } = this.#partition.watermark;
+    this.#partition.freshness.took(taken.length, headsOf(taken, epoch), sequence);
     this.#broker.signal.throwIfAborted();
     this.#channel.ack(last.message, true);
   }
@@ -146,16 +152,23 @@ class Consumer {
     metrics.resyncs.inc({ reason });
     this.#partition.following = false;
     log.warn({ reason, ...toText(this.#partition.watermark) }, "resync: asking OSS for a snapshot");
-    const take = (): Promise<Place> => takeSnapshot(this.#broker, pool, this.#partition.name);
+    let askedAt = 0;
+    const take = (): Promise<Place> => {
+      askedAt = performance.now();
+      return takeSnapshot(this.#broker, pool, this.#partition.name);
+    };
     this.#partition.watermark = await untilDone("resync", take, { signal: this.#broker.signal, log });
+    this.#partition.freshness.replaced(askedAt);
     this.#partition.following = true;
     log.info(toText(this.#partition.watermark), "resync: done");
   }
 
   readonly measureLag = async (): Promise<void> => {
+    const askedAt = performance.now();
     try {
       const { messageCount } = await this.#channel.checkQueue(this.#partition.queue);
       this.#partition.lag = messageCount + this.#deliveries.length;
+      this.#partition.freshness.measured(this.#partition.lag, askedAt);
     } catch (error) {
       this.#broker.fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -171,6 +184,14 @@ function partsOf(broadcasts: readonly Broadcast[], refusal: unknown): Broadcast[
   if (broadcasts.length <= 1) throw refusal;
   const middle = Math.ceil(broadcasts.length / 2);
   return [broadcasts.slice(0, middle), broadcasts.slice(middle)];
+}
+
+/** The heads that the current relay's positions tell. One that was delivered before may be of any age. */
+function headsOf(deliveries: readonly Delivery[], epoch: bigint): bigint[] {
+  return deliveries.flatMap(({ message, broadcast }) => {
+    if (broadcast.kind !== "position" || message.fields.redelivered) return [];
+    return BigInt(broadcast.position.epoch) === epoch ? [BigInt(broadcast.position.head)] : [];
+  });
 }
 
 const toText = ({ epoch, sequence }: Place): object => ({ epoch: epoch.toString(), sequence: sequence.toString() });

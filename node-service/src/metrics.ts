@@ -30,6 +30,11 @@ export function createMetrics(partition: Partition): Metrics {
   gauge("aaa_node_epoch", "The epoch of the watermark", () => Number(partition.watermark.epoch));
   gauge("aaa_node_sequence", "Every change up to here is in the database", () => Number(partition.watermark.sequence));
   gauge("aaa_node_lag", "Messages in the partition queue that are not in the database", () => partition.lag);
+  gauge(
+    "aaa_node_lag_seconds",
+    "Since the node was last known to have every change; 0 while it has",
+    () => partition.lagSeconds,
+  );
   gauge("aaa_node_synced", "1 while the node follows the stream", () => Number(partition.synced));
   return {
     registry,

@@ -1,19 +1,26 @@
 import { partitionQueue } from "@aaa-cluster/contract";
+import { Freshness } from "./freshness.ts";
+import type { StalenessLimit } from "./staleness.ts";
 import { NEVER_SYNCED, type Place } from "./watermark.ts";
 
 /** Where this node is in the stream, as its consumer last knew. */
 export class Partition {
   readonly name: string;
   readonly queue: string;
+  readonly limit: StalenessLimit;
+  readonly freshness = new Freshness(performance.now());
   watermark: Place = NEVER_SYNCED;
   /** Whether the node follows the stream: connected, and not waiting for a snapshot. */
   following = false;
+  /** Aborts when the consumer of the queue is lost; null while there is none. */
+  consumer: AbortSignal | null = null;
   /** Messages in the queue that are not in the database yet. */
   lag = 0;
 
-  constructor(name: string) {
+  constructor(name: string, limit: StalenessLimit) {
     this.name = name;
     this.queue = partitionQueue(name);
+    this.limit = limit;
   }
 
   get everSynced(): boolean {
@@ -22,5 +29,18 @@ export class Partition {
 
   get synced(): boolean {
     return this.everSynced && this.following;
+  }
+
+  get consuming(): boolean {
+    return this.consumer?.aborted === false;
+  }
+
+  /** Seconds since the node was last known to have every change; 0 while it has. */
+  get lagSeconds(): number {
+    return this.freshness.seconds(performance.now(), this.synced && this.consuming);
+  }
+
+  get behind(): boolean {
+    return this.lagSeconds > this.limit.maxLagSeconds;
   }
 }

@@ -9,6 +9,10 @@ import { readAccount, readDatabaseVersion, readEntitlements } from "./reads.ts";
 import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
 import { issueNonce, verifyNonce } from "./server-nonce.ts";
 import type { SigningKeys } from "./signing-keys.ts";
+import { refusalOf } from "./staleness.ts";
+
+// How often OSS says where the stream is.
+const RETRY_AFTER_SECONDS = 5;
 
 const strict = { additionalProperties: false };
 const DeviceId = Type.String({ minLength: 1, maxLength: 64 });
@@ -45,7 +49,10 @@ export function boxRoutes({ pool, keys, partition, metrics, now }: RouteDeps): (
         "aaa-epoch": epoch.toString(),
         "aaa-sequence": sequence.toString(),
       });
-      if (!partition.everSynced) throw new Problem(503, "not-synced", "this node has no data yet; ask another one");
+      const refusal = refusalOf(partition);
+      if (refusal === null) return;
+      reply.header("retry-after", RETRY_AFTER_SECONDS);
+      throw refusal;
     });
 
     app.post<{ Body: Type.Static<typeof ChallengeRequest> }>(
@@ -113,6 +120,9 @@ export function partitionRoute(pool: pg.Pool, partition: Partition): (app: Fasti
       epoch: partition.watermark.epoch.toString(),
       sequence: partition.watermark.sequence.toString(),
       lag: partition.lag,
+      lagSeconds: partition.lagSeconds,
+      behind: partition.behind,
+      consuming: partition.consuming,
       synced: partition.synced,
       databaseVersion: await readDatabaseVersion(pool),
     }));

@@ -17,6 +17,7 @@ import { Partition } from "./partition.ts";
 import { readDatabaseVersion } from "./reads.ts";
 import { boxRoutes, partitionRoute } from "./routes.ts";
 import { SigningKeys } from "./signing-keys.ts";
+import { refusalOf, stalenessLimit } from "./staleness.ts";
 
 const READ_CONNECTIONS = 8;
 // One would do; the second lets a new session start while a lost connection of the last one times out.
@@ -31,7 +32,10 @@ export interface NodeService extends RunningService {
 export async function startNodeService(env: Env): Promise<NodeService> {
   const broker = brokerSettings(env);
   const database = databaseSettings(env);
-  const partition = new Partition(required(env, "PARTITION", "the node's name, the same after every restart"));
+  const partition = new Partition(
+    required(env, "PARTITION", "the node's name, the same after every restart"),
+    stalenessLimit(env),
+  );
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
   const keys = SigningKeys.parse(await readSecret(keysFile));
 
@@ -47,7 +51,8 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const readPool = await createPool(database, READ_CONNECTIONS, log);
   const writePool = await createPool(database, WRITE_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
-    if (!partition.everSynced) return "the node has never been synced";
+    const refusal = refusalOf(partition);
+    if (refusal !== null) return refusal.message;
     return readDatabaseVersion(readPool).then(
       () => null,
       () => "the database cannot be used",

@@ -23,6 +23,9 @@ export interface NodeState {
   readonly epoch: string;
   readonly sequence: string;
   readonly lag: number;
+  readonly lagSeconds: number;
+  readonly behind: boolean;
+  readonly consuming: boolean;
   readonly synced: boolean;
 }
 
@@ -79,8 +82,9 @@ export class Stack implements AsyncDisposable {
     };
   }
 
-  async startOss(instance = "oss-0"): Promise<OssService> {
-    const service = this.#own(await startOssService(this.ossEnv(instance)));
+  /** An OSS replica, to which what follows is sent; `env` goes before its other settings. */
+  async startOss(instance = "oss-0", env: Record<string, string> = {}): Promise<OssService> {
+    const service = this.#own(await startOssService({ ...this.ossEnv(instance), ...env }));
     this.useOss(service.url);
     const ready = async (): Promise<boolean> => (await fetch(new URL("/readyz", service.url))).ok;
     await until(`${instance} is ready`, ready, { deadlineMs: 30_000, intervalMs: 50 });
@@ -92,9 +96,10 @@ export class Stack implements AsyncDisposable {
     this.#ossUrl = url;
   }
 
-  /** A node on a database of its own, or on the given one. */
-  async startNode(name: string, databaseUrl?: string): Promise<NodeService> {
-    return this.#own(await startNodeService(this.nodeEnv(name, databaseUrl ?? (await this.database()))));
+  /** A node on a database of its own, or on the given one; `env` goes before its other settings. */
+  async startNode(name: string, databaseUrl?: string, env: Record<string, string> = {}): Promise<NodeService> {
+    const database = databaseUrl ?? (await this.database());
+    return this.#own(await startNodeService({ ...this.nodeEnv(name, database), ...env }));
   }
 
   /** The settings of a node, as its pod would have them. */

@@ -1,0 +1,33 @@
+import { type Env, integerOf, Problem, wordOf } from "@aaa-cluster/service-kit";
+import type { Partition } from "./partition.ts";
+
+const STALE_READS = ["Serve", "Refuse"] as const;
+const MAX_LAG_SECONDS = 30;
+const DAY_SECONDS = 86_400;
+
+/** When a node counts as behind, and whether it answers boxes even so. */
+export interface StalenessLimit {
+  readonly maxLagSeconds: number;
+  readonly staleReads: (typeof STALE_READS)[number];
+}
+
+/** Reads MAX_LAG_SECONDS and STALE_READS. Throws SettingsError. */
+export function stalenessLimit(env: Env): StalenessLimit {
+  return {
+    maxLagSeconds: integerOf(env, "MAX_LAG_SECONDS", MAX_LAG_SECONDS, [0, DAY_SECONDS]),
+    staleReads: wordOf(env, "STALE_READS", "Serve", STALE_READS),
+  };
+}
+
+/** Why boxes must not be answered from what this node has now, or null. */
+export function refusalOf({ everSynced, freshness, behind, lagSeconds, limit }: Partition): Problem | null {
+  if (!everSynced) return new Problem(503, "not-synced", "this node has no data yet; ask another one");
+  if (limit.staleReads === "Serve") return null;
+  // What it had when it ended may be as old as it was away.
+  if (!freshness.hasCaughtUp) return stale("has not caught up since it started");
+  return behind ? stale(`is ${lagSeconds} s behind, and ${limit.maxLagSeconds} s are allowed`) : null;
+}
+
+function stale(how: string): Problem {
+  return new Problem(503, "behind", `this node ${how}; ask another one`);
+}
