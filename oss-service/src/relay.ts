@@ -26,6 +26,17 @@ export interface RelaySettings {
   readonly instance: string;
 }
 
+/** Whether this instance relays now, for who asks from outside. */
+export class RelayDuty {
+  /** The broker session of the current term; null outside one. */
+  session: BrokerSession | null = null;
+
+  /** Whether it holds the relay's lock and a broker session to publish with, which the broker does not hold back. */
+  get relaying(): boolean {
+    return this.session !== null && !this.session.signal.aborted && !this.session.blocked;
+  }
+}
+
 /**
  * One term as the relay: waits to be elected, starts an epoch, and broadcasts the outbox in order until the broker, the
  * database or the election is lost. Whatever was not confirmed by then is published again in the next term.
@@ -33,6 +44,7 @@ export interface RelaySettings {
 export async function relaySession(
   settings: RelaySettings,
   metrics: Metrics,
+  duty: RelayDuty,
   { signal, ready }: SessionContext,
 ): Promise<void> {
   const wake = new Wake();
@@ -46,7 +58,12 @@ export async function relaySession(
   channel.on("return", () => metrics.unroutable.inc());
   const epoch = await startEpoch(leader.client, settings.instance);
   ready();
-  await new Term(settings.exchange, epoch, leader.client, channel, broker, wake, metrics).run();
+  duty.session = broker;
+  try {
+    await new Term(settings.exchange, epoch, leader.client, channel, broker, wake, metrics).run();
+  } finally {
+    duty.session = null;
+  }
 }
 
 class Term {

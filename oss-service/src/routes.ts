@@ -6,6 +6,7 @@ import type pg from "pg";
 import { type Change, keyOf } from "./change.ts";
 import { lineToChange, toChange } from "./inputs.ts";
 import type { Metrics } from "./metrics.ts";
+import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
 import { read, type Written, write } from "./store.ts";
 
@@ -70,6 +71,16 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
     });
 
     app.get("/v1/stream", () => readStream(pool));
+  };
+}
+
+/** Whether this instance relays, and how many events are not known to be published, for the operator and for people. */
+export function relayRoute(pool: pg.Pool, instance: string, duty: RelayDuty): (app: FastifyInstance) => Promise<void> {
+  return async (app) => {
+    app.get("/v1/relay", async () => {
+      const { sequence, published } = await readStream(pool);
+      return { relaying: duty.relaying, instance, outbox: Number(BigInt(sequence) - BigInt(published)) };
+    });
   };
 }
 

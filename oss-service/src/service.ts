@@ -15,8 +15,8 @@ import {
   untilDone,
 } from "@aaa-cluster/service-kit";
 import { createMetrics } from "./metrics.ts";
-import { relaySession } from "./relay.ts";
-import { provisioningRoutes } from "./routes.ts";
+import { RelayDuty, relaySession } from "./relay.ts";
+import { provisioningRoutes, relayRoute } from "./routes.ts";
 import { snapshotSession } from "./snapshot-server.ts";
 import { readStream } from "./sql.ts";
 
@@ -48,7 +48,9 @@ export async function startOssService(env: Env): Promise<OssService> {
   });
   const log = app.log;
   const pool = await createPool(database, POOL_SIZE, log);
+  const duty = new RelayDuty();
   await app.register(provisioningRoutes({ pool, apiToken, metrics }));
+  await app.register(relayRoute(pool, instance, duty));
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6700) });
 
   const stopping = new AbortController();
@@ -59,7 +61,7 @@ export async function startOssService(env: Env): Promise<OssService> {
     await Promise.all([
       runForever(
         "relay",
-        (context) => relaySession({ broker, database, exchange, instance }, metrics, context),
+        (context) => relaySession({ broker, database, exchange, instance }, metrics, duty, context),
         forever,
       ),
       runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
