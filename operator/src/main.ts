@@ -1,10 +1,11 @@
 import { errorPolicy } from "./cluster/error-policy.ts";
 import { reconcile } from "./cluster/reconcile.ts";
+import { SecretStore } from "./cluster/secrets/store.ts";
 import { settingsFrom } from "./cluster/settings.ts";
 import { World } from "./cluster/world.ts";
 import { createLogger, Manager, stopSignal } from "./kube/index.ts";
 
-const WORKERS = 4;
+const WORKERS = 8;
 
 const log = createLogger(process.env.LOG_LEVEL);
 
@@ -22,6 +23,8 @@ try {
   });
   const world = new World((resource, scope) => manager.cache(resource, scope));
   const { client, applier, events } = manager;
+  const now = (): Date => new Date();
+  const secrets = new SecretStore(now);
   manager.addController({
     name: "aaacluster",
     ...world.sources,
@@ -31,9 +34,10 @@ try {
         applier: applier.within({ signal, log }),
         events,
         world,
+        secrets,
         settings,
         log,
-        now: () => new Date(),
+        now,
       }),
     errorPolicy,
     workers: WORKERS,

@@ -73,57 +73,81 @@ export const storage = (size: string) =>
     },
   );
 
-const Service = Type.Object(
+const SpreadOver = Type.Enum(["Preferred", "Required"], {
+  type: "string",
+  description:
+    "How firmly these pods keep to different Kubernetes nodes. Preferred: where there is room. Required: a pod waits rather than share a node with another one. Zones are always preferred.",
+  default: "Preferred",
+});
+
+/** Which Kubernetes nodes: all of these labels. */
+export const NodeSelector = Type.Unsafe<Readonly<Record<string, string>>>({
+  type: "object",
+  description: "Labels of the Kubernetes nodes that pods may run on, as disk: ssd.",
+  additionalProperties: { type: "string" },
+});
+
+const Toleration = Type.Object(
   {
-    type: Type.Enum(["ClusterIP", "NodePort", "LoadBalancer"], {
+    key: Type.Optional(Type.String({ description: "Key of the taint; absent: any, with operator: Exists." })),
+    operator: Type.Enum(["Equal", "Exists"], {
       type: "string",
-      description:
-        "ClusterIP: inside Kubernetes only. NodePort: a port of every Kubernetes node. LoadBalancer: an address of the cloud.",
-      default: "ClusterIP",
+      description: "Equal: the taint has this value. Exists: whatever its value.",
+      default: "Equal",
     }),
-    nodePort: Type.Optional(
-      Type.Integer({
-        description: "Port of every Kubernetes node, usually 30000 to 32767; chosen by Kubernetes when absent.",
-        minimum: 1,
-        maximum: 65535,
+    value: Type.Optional(Type.String({ description: "Value of the taint, with operator: Equal." })),
+    effect: Type.Optional(
+      Type.Enum(["NoSchedule", "PreferNoSchedule", "NoExecute"], {
+        type: "string",
+        description: "Effect of the taint; absent: any.",
       }),
     ),
-    annotations: Type.Optional(
-      Type.Unsafe<Readonly<Record<string, string>>>({
-        type: "object",
-        description: "Annotations of the Service, for what a load balancer wants to be told.",
-        additionalProperties: { type: "string" },
-      }),
+    tolerationSeconds: Type.Optional(
+      Type.Integer({ description: "How long a pod stays under a NoExecute taint; absent: for ever.", minimum: 0 }),
     ),
   },
   {
-    description: "The Service in front of the gateway's pods.",
-    default: {},
+    description: "A taint that these pods put up with.",
     "x-kubernetes-validations": [
       {
-        rule: "!has(self.nodePort) || self.type != 'ClusterIP'",
-        message: "nodePort needs type: NodePort or type: LoadBalancer",
+        rule: "self.operator != 'Exists' || !has(self.value)",
+        message: "operator: Exists takes any value: leave value out, or write operator: Equal",
+      },
+      {
+        rule: "has(self.key) || self.operator == 'Exists'",
+        message: "a toleration without a key needs operator: Exists",
       },
     ],
   },
 );
 
-/** HAProxy pods behind one address. */
-export const Gateway = Type.Object(
+/** Where the pods of a part may run. */
+export const Scheduling = Type.Object(
   {
-    mode: Type.Enum(["Service"], {
-      type: "string",
-      description: "How the gateway gets its address. Service: by a Kubernetes Service.",
-      default: "Service",
-    }),
-    replicas: replicas(1, 9, 2, "HAProxy pods."),
-    service: Service,
-    resources: resources({ cpu: "20m", memory: "48Mi" }),
+    spread: SpreadOver,
+    nodeSelector: Type.Optional(NodeSelector),
+    tolerations: Type.Optional(
+      Type.Array(Toleration, {
+        description: "Taints of Kubernetes nodes that these pods put up with.",
+        maxItems: 20,
+        "x-kubernetes-list-type": "atomic",
+      }),
+    ),
+    priorityClassName: Type.Optional(
+      Type.String({
+        description: "PriorityClass of these pods: who stays when room is short.",
+        minLength: 1,
+        maxLength: 253,
+      }),
+    ),
   },
-  { description: "HAProxy in front of these pods: one address that stays while pods come and go.", default: {} },
+  { description: "Where these pods may run.", default: {} },
 );
 
-export type GatewaySpec = Type.Static<typeof Gateway>;
+/** The name of a Secret in the namespace of the AaaCluster. */
+export const secretName = (description: string) => Type.String({ description, minLength: 1, maxLength: 253 });
+
+export type SchedulingSpec = Type.Static<typeof Scheduling>;
 export type StorageSpec = { readonly size: string; readonly storageClassName?: string };
 export type ResourcesSpec = {
   readonly requests?: Readonly<Record<string, string | number>>;

@@ -26,9 +26,21 @@ const Partition = Type.Object(
     epoch: optionalText("The epoch of the last event that it stored; absent when the node does not answer."),
     sequence: optionalText("The sequence of the last event that it stored."),
     lag: Type.Optional(Type.Integer({ description: "Events that it knows of and has not stored yet." })),
+    lagSeconds: Type.Optional(
+      Type.Integer({ description: "How long ago it was last known to have stored everything." }),
+    ),
     synced: Type.Boolean({ description: "Whether it holds all data and follows the broadcasts." }),
   },
   { description: "An AAA node as a consumer of broadcasts." },
+);
+
+const GatewayStatus = Type.Object(
+  {
+    name: text("The gateway, by the name of its Deployment and Service."),
+    address: optionalText("Where it is reached, as host:port; absent while it is not."),
+    holder: optionalText("The Kubernetes node that holds the virtual IP, in Keepalived mode."),
+  },
+  { description: "A gateway and its address." },
 );
 
 // Server-side apply drops a list that becomes empty, and a spec that cannot be built leaves nothing to observe: so only
@@ -59,9 +71,17 @@ export const Status = Type.Object(
     broker: Type.Optional(
       Type.Object(
         {
-          replicas: count("Broker pods wanted."),
+          replicas: count("Broker pods wanted; 0 for an external broker."),
           readyReplicas: count("Broker pods ready."),
-          ready: text("Ready and wanted, as 2/3."),
+          ready: text("Ready and wanted, as 2/3; external for an external broker."),
+          version: optionalText("The version of RabbitMQ; absent when it does not answer."),
+          quorum: Type.Optional(
+            Type.Enum(["Intact", "Critical", "Lost"], {
+              type: "string",
+              description:
+                "Intact: it goes on when a broker is lost. Critical: it would not. Lost: a queue, or the cluster, has no majority. Absent when it does not answer.",
+            }),
+          ),
         },
         { description: "The RabbitMQ pods." },
       ),
@@ -82,6 +102,15 @@ export const Status = Type.Object(
         type: "array",
         description: "How far each AAA node has come with the broadcasts.",
         items: Partition,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+      }),
+    ),
+    gateways: Type.Optional(
+      Type.Unsafe<readonly Type.Static<typeof GatewayStatus>[]>({
+        type: "array",
+        description: "The gateways.",
+        items: GatewayStatus,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["name"],
       }),

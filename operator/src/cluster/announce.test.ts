@@ -3,7 +3,7 @@ import type { Condition } from "../api/status.ts";
 import { announcements } from "./announce.ts";
 import { judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
 import type { Reason } from "./reasons.ts";
-import { allIsWell, anAaaCluster } from "./testing/fixtures.ts";
+import { allIsWell, anAaaCluster, wellBroker } from "./testing/fixtures.ts";
 
 type Status = Verdict["status"];
 
@@ -27,7 +27,7 @@ const isNot = verdict("Ready", "False", "PartsNotReady", "BrokerReady: no");
 function said(before: readonly Condition[], verdicts: readonly Verdict[], repaired: readonly string[] = []): string[] {
   const status = { observedGeneration: 3, operatorVersion: "test", conditions: before };
   const object = { ...anAaaCluster(), ...(before.length === 0 ? {} : { status }) };
-  const observed = allIsWell({ brokerReport: { reachable: true, members: 3, repaired } });
+  const observed = allIsWell({ brokerReport: wellBroker({ repaired }) });
   return announcements({ object, verdicts, observed }).map(({ type, reason, action, note }) => {
     const what = action === "Reconcile" ? reason : `${reason} (${action})`;
     return `${type} ${what}: ${note}`;
@@ -75,6 +75,6 @@ test.each<[string, readonly Condition[]]>([
 
 test("of a broker that needed nothing, or did not answer, nothing is said", () => {
   expect(said([had("BrokerReady", "True")], [])).toEqual([]);
-  const observed = allIsWell({ brokerReport: { reachable: false, message: "refused" } });
+  const observed = allIsWell({ brokerReport: { reachable: false, message: "refused", repaired: [] } });
   expect(announcements({ object: anAaaCluster(), verdicts: [], observed })).toEqual([]);
 });

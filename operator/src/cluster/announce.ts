@@ -31,7 +31,7 @@ interface Announced {
  */
 export function announcements({ object, verdicts, observed }: Announced): readonly EventInput[] {
   const before = object.status?.conditions ?? [];
-  const repaired = observed?.brokerReport.reachable ? observed.brokerReport.repaired : [];
+  const repaired = observed?.brokerReport.repaired ?? [];
   return [
     ...verdicts.flatMap((verdict) => newsOf(verdict, before)),
     ...(repaired.length > 0 && wasMade(object, before)

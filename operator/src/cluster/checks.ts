@@ -1,5 +1,10 @@
+import { queuesWithoutMajority, quorumOf } from "./broker/quorum.ts";
+import { brokerHost } from "./build/broker-config.ts";
+import { partitionQueue } from "./names.ts";
 import type { Observed, Workload } from "./observe.ts";
 import type { ConditionType, Reason } from "./reasons.ts";
+import type { SecretProblem } from "./secrets/references.ts";
+import type { NodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
 
 /** All that a check may look at. */
@@ -8,43 +13,70 @@ export interface Findings {
   readonly observed: Observed;
   /** Why children could not be written. */
   readonly failures: readonly Error[];
+  /** What is wrong with Secrets that the spec names. */
+  readonly secretProblems: readonly SecretProblem[];
 }
 
 /** A check finds a reason why a condition does not hold, or nothing. */
 export type Check = (findings: Findings) => { readonly reason: Reason; readonly message: string } | null;
 
+const found = (reason: Reason, problems: readonly string[]): ReturnType<Check> =>
+  problems.length === 0 ? null : { reason, message: problems.join("; ") };
+
+const secretInvalid =
+  (type: ConditionType): Check =>
+  ({ secretProblems }) =>
+    found(
+      "SecretInvalid",
+      secretProblems.filter(({ condition }) => condition === type).map(({ message }) => message),
+    );
+
 const podsNotReady =
   (workloads: (observed: Observed) => readonly Workload[], reason: Reason = "PodsNotReady"): Check =>
-  ({ observed }) => {
-    const lacking = workloads(observed).filter(({ ready, wanted }) => ready < wanted);
-    if (lacking.length === 0) return null;
-    const message = lacking
-      .map(({ name, ready, wanted, problems }) =>
-        [`${ready} of ${wanted} pods of ${name} are ready`, ...problems].join("; "),
-      )
-      .join("; ");
-    return { reason, message };
-  };
+  ({ observed }) =>
+    found(
+      reason,
+      workloads(observed)
+        .filter(({ ready, wanted }) => ready < wanted)
+        .map(({ name, ready, wanted, problems }) =>
+          [`${ready} of ${wanted} pods of ${name} are ready`, ...problems].join("; "),
+        ),
+    );
 
 const managementUnreachable: Check = ({ observed: { brokerReport } }) =>
   brokerReport.reachable ? null : { reason: "ManagementUnreachable", message: brokerReport.message };
 
-const membersMissing: Check = ({ cluster, observed: { brokerReport } }) =>
-  brokerReport.reachable && brokerReport.members < cluster.broker.replicas
-    ? {
-        reason: "MembersMissing",
-        message: `${brokerReport.members} of ${cluster.broker.replicas} brokers are in one cluster`,
-      }
-    : null;
+const quorumLost: Check = ({ observed: { brokerReport } }) => {
+  if (!brokerReport.reachable) return null;
+  const { members, queues } = brokerReport;
+  if (quorumOf(members, queues) !== "Lost") return null;
+  const down = members.filter(({ running }) => !running).map(({ name }) => name);
+  const stuck = queuesWithoutMajority(queues);
+  return found("QuorumLost", [
+    ...(down.length > 0 ? [`brokers that do not run: ${down.join(", ")}`] : []),
+    ...(stuck.length > 0 ? [`queues without a majority of their members: ${stuck.join(", ")}`] : []),
+  ]);
+};
 
-const noNodes: Check = ({ cluster }) =>
-  cluster.nodes.replicas > 0
-    ? null
-    : { reason: "NoReplicas", message: "no box is answered: set spec.nodes.replicas to 1 or more" };
+const membersMissing: Check = ({ cluster, observed: { brokerReport } }) => {
+  const { broker, names } = cluster;
+  if (!brokerReport.reachable || broker.external !== undefined) return null;
+  const running = brokerReport.members.filter((member) => member.running).map(({ name }) => name);
+  const missing = Array.from({ length: broker.replicas }, (_, ordinal) => `${names.brokerPods}-${ordinal}`).filter(
+    (pod) => !running.includes(`rabbit@${brokerHost(cluster, pod)}`),
+  );
+  return found("MembersMissing", missing.length === 0 ? [] : [`not in the RabbitMQ cluster: ${missing.join(", ")}`]);
+};
 
-const nodesNotSynced: Check = ({ observed: { partitions } }) => {
-  const behind = partitions.filter(({ synced }) => !synced).map(({ name }) => name);
-  return behind.length === 0 ? null : { reason: "NodesNotSynced", message: `not synced: ${behind.join(", ")}` };
+const alarmRaised: Check = ({ observed: { brokerReport } }) => {
+  const members = brokerReport.reachable ? brokerReport.members : [];
+  return found(
+    "AlarmRaised",
+    members.flatMap(({ name, mem_alarm, disk_free_alarm }) => [
+      ...(mem_alarm === true ? [`${name} is short of memory, so nobody may publish: give it more`] : []),
+      ...(disk_free_alarm === true ? [`${name} is short of disk, so nobody may publish: give it more`] : []),
+    ]),
+  );
 };
 
 const tooFewBrokers: Check = ({ cluster: { broker } }) =>
@@ -55,14 +87,84 @@ const tooFewBrokers: Check = ({ cluster: { broker } }) =>
         message: `${broker.replicas} broker(s) tolerate no failure: set spec.broker.replicas to 3`,
       };
 
+const quorumCritical: Check = ({ observed: { brokerReport } }) => {
+  if (!brokerReport.reachable || quorumOf(brokerReport.members, brokerReport.queues) === "Intact") return null;
+  const down = brokerReport.members.filter(({ running }) => !running).map(({ name }) => name);
+  const why = down.length === 0 ? "queues have too few members" : `not running: ${down.join(", ")}`;
+  return { reason: "QuorumCritical", message: `the loss of one more broker would stop broadcasts; ${why}` };
+};
+
+const nobodyRelays: Check = ({ observed: { relaying } }) =>
+  relaying ? null : { reason: "NobodyRelays", message: "no OSS pod says that it broadcasts" };
+
+const noNodes: Check = ({ cluster }) =>
+  cluster.nodes.replicas > 0
+    ? null
+    : { reason: "NoReplicas", message: "no box is answered: set spec.nodes.replicas to 1 or more" };
+
+const nodesThat =
+  (reason: Reason, words: string, holds: (node: NodeReport, observed: Observed) => boolean): Check =>
+  ({ observed }) => {
+    const names = observed.nodeReports.filter((node) => holds(node, observed)).map(({ name }) => name);
+    return names.length === 0 ? null : { reason, message: `${words}: ${names.join(", ")}` };
+  };
+
+/** Both the node and the broker must say so: the broker's statistics are seconds old. */
+function isConsuming({ name, consuming }: NodeReport, { brokerReport }: Observed): boolean {
+  if (!consuming || !brokerReport.reachable) return consuming;
+  return brokerReport.queues.some((queue) => queue.name === partitionQueue(name) && queue.consumers !== 0);
+}
+
+const endpointsNotReady: Check = ({ observed: { gateways } }) =>
+  found(
+    "EndpointsNotReady",
+    gateways
+      .filter(({ readyEndpoints }) => readyEndpoints === 0)
+      .map(({ name }) => `Service ${name} has no ready endpoint`),
+  );
+
+const virtualIPNotHeld: Check = ({ observed: { gateways } }) =>
+  found(
+    "VirtualIPNotHeld",
+    gateways.flatMap(({ name, virtualIP }) =>
+      virtualIP === undefined
+        ? []
+        : [`nobody holds ${virtualIP} of ${name}: this operator does not run keepalived yet, write mode: Service`],
+    ),
+  );
+
 /** What each condition needs to hold. The first finding counts. */
 export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
-  ["BrokerReady", [podsNotReady(({ broker }) => [broker]), managementUnreachable, membersMissing]],
-  ["BrokerFaultTolerant", [tooFewBrokers]],
+  [
+    "BrokerReady",
+    [
+      secretInvalid("BrokerReady"),
+      podsNotReady(({ broker }) => [broker]),
+      managementUnreachable,
+      quorumLost,
+      membersMissing,
+      alarmRaised,
+    ],
+  ],
+  ["BrokerFaultTolerant", [tooFewBrokers, quorumCritical]],
   [
     "OssReady",
-    [podsNotReady(({ ossDatabase }) => [ossDatabase], "DatabaseNotReady"), podsNotReady(({ oss }) => [oss])],
+    [
+      secretInvalid("OssReady"),
+      podsNotReady(({ ossDatabase }) => [ossDatabase], "DatabaseNotReady"),
+      podsNotReady(({ oss }) => [oss]),
+      nobodyRelays,
+    ],
   ],
-  ["NodesReady", [noNodes, podsNotReady(({ nodes }) => [nodes]), nodesNotSynced]],
-  ["GatewaysReady", [podsNotReady(({ gateways }) => gateways)]],
+  [
+    "NodesReady",
+    [
+      noNodes,
+      podsNotReady(({ nodes }) => [nodes]),
+      nodesThat("NodesNotSynced", "not synced", ({ synced }) => !synced),
+      nodesThat("NodesNotConsuming", "not consuming their queues", (node, observed) => !isConsuming(node, observed)),
+      nodesThat("NodesBehind", "behind for longer than spec.nodes.maxLagSeconds", ({ behind }) => behind),
+    ],
+  ],
+  ["GatewaysReady", [podsNotReady(({ gateways }) => gateways), endpointsNotReady, virtualIPNotHeld]],
 ]);

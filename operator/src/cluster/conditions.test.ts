@@ -1,10 +1,12 @@
 import { expect, test } from "@jest/globals";
 import { ApiError, Foreign, Invalid } from "../kube/index.ts";
 import { conditionsOf, judge, judgeInvalid, judgeNew } from "./conditions.ts";
-import { aCluster, allIsWell } from "./testing/fixtures.ts";
+import { aCluster, allIsWell, wellBroker, wellNodes } from "./testing/fixtures.ts";
 
 const judged = (observed = allIsWell(), cluster = aCluster(), failures: Error[] = []) =>
-  Object.fromEntries(judge({ cluster, observed, failures }).map((verdict) => [verdict.type, verdict]));
+  Object.fromEntries(
+    judge({ cluster, observed, failures, secretProblems: [] }).map((verdict) => [verdict.type, verdict]),
+  );
 const inShort = (verdicts: ReturnType<typeof judge>) =>
   verdicts.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
 const foreign = new Foreign("Service aaa/tv-broker exists");
@@ -13,7 +15,7 @@ const forbidden = new ApiError(403, "Forbidden", "Service tv-aaa: exceeded quota
 const workload = (part: "broker" | "oss" | "nodes", changes: object) => ({ ...allIsWell()[part], ...changes });
 
 test("when all is well, Ready is the first condition and true, and nothing is reconciling or stalled", () => {
-  const verdicts = judge({ cluster: aCluster(), observed: allIsWell(), failures: [] });
+  const verdicts = judge({ cluster: aCluster(), observed: allIsWell(), failures: [], secretProblems: [] });
   expect(verdicts.map(({ type, status }) => `${type}=${status}`)).toEqual([
     "Ready=True",
     "BrokerReady=True",
@@ -36,26 +38,26 @@ test("a pod that is not ready is named with its cause, in its part and in the su
 });
 
 test("brokers that are up but not in one cluster are not ready", () => {
-  const { BrokerReady } = judged(allIsWell({ brokerReport: { reachable: true, members: 2, repaired: [] } }));
-  expect(BrokerReady).toMatchObject({ reason: "MembersMissing", message: "2 of 3 brokers are in one cluster" });
+  const { members } = wellBroker();
+  const { BrokerReady } = judged(allIsWell({ brokerReport: wellBroker({ members: members.slice(0, 2) }) }));
+  expect(BrokerReady).toMatchObject({ reason: "MembersMissing", message: "not in the RabbitMQ cluster: tv-broker-2" });
 });
 
 test("a broker that cannot be asked is not ready", () => {
-  const { BrokerReady } = judged(allIsWell({ brokerReport: { reachable: false, message: "refused" } }));
+  const { BrokerReady } = judged(allIsWell({ brokerReport: { reachable: false, message: "refused", repaired: [] } }));
   expect(BrokerReady).toMatchObject({ reason: "ManagementUnreachable", message: "refused" });
 });
 
 test("a node without all data is not ready, though its pod is", () => {
-  const [first, second] = allIsWell().partitions;
-  const partitions = [first, second].flatMap((one) => (one === undefined ? [] : [{ ...one, synced: one === first }]));
-  const { NodesReady, Ready } = judged(allIsWell({ partitions }));
+  const nodeReports = wellNodes.map((node) => ({ ...node, synced: node.name !== "tv-aaa-1" }));
+  const { NodesReady, Ready } = judged(allIsWell({ nodeReports }));
   expect(NodesReady).toMatchObject({ reason: "NodesNotSynced", message: "not synced: tv-aaa-1" });
   expect(Ready?.status).toBe("False");
 });
 
 test("no node at all is not ready", () => {
   const cluster = aCluster({ nodes: { replicas: 0 } });
-  const observed = allIsWell({ nodes: workload("nodes", { wanted: 0, existing: 0, ready: 0 }), partitions: [] });
+  const observed = allIsWell({ nodes: workload("nodes", { wanted: 0, existing: 0, ready: 0 }), nodeReports: [] });
   expect(judged(observed, cluster).NodesReady).toMatchObject({ status: "False", reason: "NoReplicas" });
 });
 

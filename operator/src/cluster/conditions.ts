@@ -1,5 +1,5 @@
 import type { Condition } from "../api/status.ts";
-import { Foreign, Invalid } from "../kube/index.ts";
+import { Forbidden, Foreign, Invalid } from "../kube/index.ts";
 import { CHECKS, type Findings } from "./checks.ts";
 import { CONDITION_TYPES, type ConditionType, type Reason } from "./reasons.ts";
 
@@ -17,6 +17,9 @@ const PARTS: readonly ConditionType[] = ["BrokerReady", "OssReady", "NodesReady"
 /** The verdict on every condition of a cluster that was looked at. */
 export function judge(findings: Findings): readonly Verdict[] {
   const parts = [...CHECKS].map(([type, checks]): Verdict => {
+    if (type === "BrokerFaultTolerant" && findings.cluster.broker.external !== undefined) {
+      return notObserved(type, "an external broker is looked after by others");
+    }
     const found = checks.map((check) => check(findings)).find((finding) => finding !== null);
     return found === undefined ? asWanted(type, "True") : { type, status: "False", ...found };
   });
@@ -79,11 +82,18 @@ function reconciling({ cluster, observed, failures }: Findings, stuck: Verdict):
   if (cluster.paused) return { type, status: "False", reason: "Paused", message: "spec.paused is true" };
   const message = inWords(failures);
   if (stuck.status === "True") return { type, status: "False", reason: stuck.reason, message };
+  if (failures.some(isOfTerminatingNamespace))
+    return { type, status: "False", reason: "NamespaceTerminating", message };
   if (failures.length > 0) return { type, status: "True", reason: "ApplyFailed", message };
   const { broker, oss, ossDatabase, nodes, gateways } = observed;
   const moving = [broker, oss, ossDatabase, nodes, ...gateways].filter(({ settled }) => !settled);
   if (moving.length === 0) return asWanted(type, "False");
   return { type, status: "True", reason: "RollingOut", message: moving.map(({ name }) => name).join(", ") };
+}
+
+/** Nothing can be made any more, and what exists goes. */
+export function isOfTerminatingNamespace(error: unknown): boolean {
+  return error instanceof Forbidden && error.message.includes("being terminated");
 }
 
 const inWords = (errors: readonly Error[]): string => errors.map(({ message }) => message).join("; ");

@@ -1,4 +1,5 @@
 import { type Action, awaitChange, type Backoff, backoffMs, Conflict, Throttled } from "../kube/index.ts";
+import { isOfTerminatingNamespace } from "./conditions.ts";
 import { InvalidSpec } from "./validate.ts";
 
 const BACKOFF: Backoff = { firstMs: 500, longestMs: 60_000 };
@@ -10,7 +11,7 @@ export function errorPolicy(error: unknown, failures: number): Action {
     const waits = error.errors.map((one) => errorPolicy(one, failures));
     return { requeueAfterMs: Math.max(...waits.map((wait) => ("requeueAfterMs" in wait ? wait.requeueAfterMs : 0))) };
   }
-  if (error instanceof InvalidSpec) return awaitChange;
+  if (error instanceof InvalidSpec || isOfTerminatingNamespace(error)) return awaitChange;
   if (error instanceof Conflict) return { requeueAfterMs: CONFLICT_MS };
   if (error instanceof Throttled) return { requeueAfterMs: error.retryAfterMs };
   return { requeueAfterMs: backoffMs(BACKOFF, failures) };

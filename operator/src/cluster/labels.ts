@@ -14,6 +14,9 @@ export const CONFIG_ANNOTATION = "aaacluster.io/config-hash";
 /** Selects everything this operator made, of any cluster. */
 export const OURS = `${MANAGED_BY}=${MANAGER}`;
 
+/** The labels of the operator's own pods, as its chart sets them. */
+export const OPERATOR_LABELS: Labels = { "app.kubernetes.io/name": MANAGER };
+
 /** Labels of every child of a cluster. */
 export function commonLabels(cluster: string): Labels {
   return { "app.kubernetes.io/name": "aaacluster", [INSTANCE]: cluster, [MANAGED_BY]: MANAGER };

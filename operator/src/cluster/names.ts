@@ -1,5 +1,8 @@
+import type { Component } from "./labels.ts";
+
 /** Every name of every child, in one place. `tv` in namespace `aaa` gives `tv-broker`, `tv-aaa-0`, ... */
 export interface Names {
+  readonly root: string;
   readonly brokerPods: string;
   readonly brokerNodes: string;
   readonly brokerManagement: string;
@@ -8,6 +11,8 @@ export interface Names {
   readonly brokerAdmin: string;
   readonly brokerOss: string;
   readonly brokerNode: string;
+  readonly externalBrokerOss: string;
+  readonly externalBrokerNode: string;
   readonly erlangCookie: string;
   readonly oss: string;
   readonly ossNodes: string;
@@ -23,6 +28,7 @@ export interface Names {
 /** The names of the children of the AaaCluster of this name. */
 export function namesOf(cluster: string): Names {
   return {
+    root: `${cluster}-root`,
     brokerPods: `${cluster}-broker`,
     brokerNodes: `${cluster}-broker-nodes`,
     brokerManagement: `${cluster}-broker`,
@@ -31,6 +37,8 @@ export function namesOf(cluster: string): Names {
     brokerAdmin: `${cluster}-broker-admin`,
     brokerOss: `${cluster}-broker-oss`,
     brokerNode: `${cluster}-broker-node`,
+    externalBrokerOss: `${cluster}-external-broker-oss`,
+    externalBrokerNode: `${cluster}-external-broker-node`,
     erlangCookie: `${cluster}-broker-erlang-cookie`,
     oss: `${cluster}-oss`,
     ossNodes: `${cluster}-oss-nodes`,
@@ -44,10 +52,19 @@ export function namesOf(cluster: string): Names {
   };
 }
 
+/** The name of what a component has one of: its workload, its ServiceAccount, its NetworkPolicy. */
+export function componentName(cluster: string, component: Component): string {
+  return `${cluster}-${component}`;
+}
+
 /** Ports, as clients and pods see them. */
 export const PORTS = {
   amqp: 5672,
+  amqps: 5671,
   management: 15672,
+  managementTls: 15671,
+  epmd: 4369,
+  erlangDistribution: 25672,
   brokerPrometheus: 15692,
   brokerGateway: 5670,
   oss: 6700,

@@ -1,12 +1,11 @@
 import type { AaaCluster } from "../api/aaacluster.ts";
-import type { Partition } from "../api/status.ts";
 import type { Applier } from "../kube/index.ts";
 import type { BrokerReport } from "./broker/index.ts";
 import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
 import type { Component } from "./labels.ts";
-import { PORTS, partitionQueue } from "./names.ts";
-import { addressOf, isReady, podProblem } from "./pods.ts";
+import { isReady, podProblem } from "./pods.ts";
+import { isRelaying, type NodeReport, nodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
 
@@ -22,23 +21,38 @@ export interface Workload {
   readonly problems: readonly string[];
 }
 
+/** The pods of a gateway, and what is in front of them. */
+export interface GatewayWorkload extends Workload {
+  readonly component: Gateway["component"];
+  /** Endpoints of its Service that are ready. */
+  readonly readyEndpoints: number;
+  /** Where clients find it, as host:port; absent while there is nowhere. */
+  readonly address?: string;
+  /** The virtual IP that it shall hold. */
+  readonly virtualIP?: string;
+}
+
 /** All that status is computed from. */
 export interface Observed {
   readonly broker: Workload;
   readonly oss: Workload;
   readonly ossDatabase: Workload;
   readonly nodes: Workload;
-  readonly gateways: readonly Workload[];
+  readonly gateways: readonly GatewayWorkload[];
   readonly brokerReport: BrokerReport;
-  readonly partitions: readonly Partition[];
-  readonly endpoints: { readonly broker?: string; readonly oss?: string; readonly aaa?: string };
+  readonly nodeReports: readonly NodeReport[];
+  /** Whether an OSS pod broadcasts. */
+  readonly relaying: boolean;
 }
 
-const PARTITION_TIMEOUT_MS = 2_000;
+interface Observer {
+  readonly world: World;
+  readonly applier: Applier;
+}
 
-/** Looks at everything that exists of a cluster, and asks each AAA node how far it is. */
+/** Looks at everything that exists of a cluster, and asks its services how they are. */
 export async function observe(
-  { world, applier }: { readonly world: World; readonly applier: Applier },
+  { world, applier }: Observer,
   object: AaaCluster,
   cluster: ValidatedCluster,
   brokerReport: BrokerReport,
@@ -46,7 +60,6 @@ export async function observe(
   const { names, broker, oss, nodes } = cluster;
   const sets = world.children<LiveStatefulSet>(STATEFUL_SET, object);
   const deployments = world.children<LiveDeployment>(DEPLOYMENT, object);
-  const services = world.children<LiveService>(SERVICE, object);
   // What the cache shows may be from before this reconcile wrote, and would look settled.
   const controllers = [...sets, ...deployments].map((controller) => applier.latest(controller));
   const workload = (name: string, component: Component, wanted: number): Workload =>
@@ -56,28 +69,22 @@ export async function observe(
       world.pods(object, component),
       controllers.find(({ metadata }) => metadata.name === name),
     );
-  const endpoint = (gateway: Gateway): string | undefined =>
-    endpointOf(
-      gateway,
-      cluster.namespace,
-      services.find(({ metadata }) => metadata.name === gateway.name),
-      world.pods(object, gateway.component).filter(isReady),
-    );
-  const gateways = gatewaysOf(cluster);
-  const [brokerAt, ossAt, aaaAt] = gateways.map(endpoint);
+  const [nodeReports, relays] = await Promise.all([
+    Promise.all(world.pods(object, "aaa").map(nodeReport)),
+    Promise.all(world.pods(object, "oss").map(isRelaying)),
+  ]);
   return {
-    broker: workload(names.brokerPods, "broker", broker.replicas),
+    broker: workload(names.brokerPods, "broker", broker.external === undefined ? broker.replicas : 0),
     oss: workload(names.oss, "oss", oss.replicas),
-    ossDatabase: workload(names.ossDatabase, "oss-database", 1),
+    ossDatabase: workload(names.ossDatabase, "oss-database", oss.database.externalSecretName === undefined ? 1 : 0),
     nodes: workload(names.aaa, "aaa", nodes.replicas),
-    gateways: gateways.map(({ name, component, spec }) => workload(name, component, spec.replicas)),
+    gateways: gatewaysOf(cluster).map((gateway) => ({
+      ...workload(gateway.name, gateway.component, gateway.spec.replicas),
+      ...entranceOf(world, object, cluster.namespace, gateway),
+    })),
     brokerReport,
-    partitions: await Promise.all(world.pods(object, "aaa").map(partitionOf)),
-    endpoints: {
-      ...(brokerAt === undefined ? {} : { broker: brokerAt }),
-      ...(ossAt === undefined ? {} : { oss: ossAt }),
-      ...(aaaAt === undefined ? {} : { aaa: aaaAt }),
-    },
+    nodeReports,
+    relaying: relays.includes(true),
   };
 }
 
@@ -101,8 +108,23 @@ function workloadOf(
   };
 }
 
+function entranceOf(
+  world: World,
+  object: AaaCluster,
+  namespace: string,
+  gateway: Gateway,
+): Omit<GatewayWorkload, keyof Workload> {
+  const { component, name, spec } = gateway;
+  const service = world.children<LiveService>(SERVICE, object).find(({ metadata }) => metadata.name === name);
+  const readyEndpoints = service === undefined ? 0 : world.readyEndpoints(object, name);
+  // Nobody holds a virtual IP yet: this operator does not run keepalived.
+  if (spec.mode === "Keepalived") return { component, readyEndpoints, virtualIP: spec.virtualIP ?? "" };
+  const address = addressOf(gateway, namespace, service, world.pods(object, component).filter(isReady));
+  return { component, readyEndpoints, ...(address === undefined ? {} : { address }) };
+}
+
 /** Where clients find a gateway, as host:port; undefined while there is nowhere. */
-function endpointOf(
+function addressOf(
   { name, port }: Gateway,
   namespace: string,
   service: LiveService | undefined,
@@ -121,28 +143,4 @@ function endpointOf(
     return host === undefined || nodePort === undefined ? undefined : `${host}:${nodePort}`;
   }
   return `${name}.${namespace}.svc:${port}`;
-}
-
-/** How far an AAA node is, as it says itself. One that does not answer is not synced. */
-async function partitionOf(pod: LivePod): Promise<Partition> {
-  const name = pod.metadata.name;
-  const silent: Partition = { name, queue: partitionQueue(name), synced: false };
-  const address = addressOf(pod, PORTS.aaa);
-  if (address === undefined || pod.metadata.deletionTimestamp !== undefined) return silent;
-  try {
-    const signal = AbortSignal.timeout(PARTITION_TIMEOUT_MS);
-    const response = await fetch(`http://${address}/v1/partition`, { signal });
-    if (!response.ok) return silent;
-    const { queue, epoch, sequence, lag, synced } = (await response.json()) as Partition;
-    return {
-      name,
-      queue,
-      ...(epoch === undefined ? {} : { epoch }),
-      ...(sequence === undefined ? {} : { sequence }),
-      ...(lag === undefined ? {} : { lag }),
-      synced,
-    };
-  } catch {
-    return silent;
-  }
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { Conflict, Foreign, Invalid } from "../kube/index.ts";
+import { Conflict, Forbidden, Foreign, Invalid } from "../kube/index.ts";
 import { EVENT_REASONS } from "./announce.ts";
+import type { Findings } from "./checks.ts";
 import { judge, judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
 import type { Observed } from "./observe.ts";
 import { CONDITION_TYPES, REASONS } from "./reasons.ts";
-import { aCluster, allIsWell } from "./testing/fixtures.ts";
+import { aCluster, allIsWell, wellBroker, wellNodes } from "./testing/fixtures.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../../docs/errors.md"), "utf8");
 
@@ -30,6 +31,7 @@ const notReady = (part: "broker" | "oss" | "ossDatabase" | "nodes"): Partial<Obs
 
 /** One verdict for each thing that can be wrong, and for when nothing is. */
 function everyVerdict(): readonly Verdict[] {
+  const { members } = wellBroker();
   const observations: Partial<Observed>[] = [
     {},
     notReady("broker"),
@@ -37,9 +39,16 @@ function everyVerdict(): readonly Verdict[] {
     notReady("ossDatabase"),
     notReady("nodes"),
     { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, ready: 0 })) },
-    { brokerReport: { reachable: false, message: "refused" } },
-    { brokerReport: { reachable: true, members: 1, repaired: [] } },
-    { partitions: [{ name: "tv-aaa-0", queue: "q", synced: false }] },
+    { brokerReport: { reachable: false, message: "refused", repaired: [] } },
+    { brokerReport: wellBroker({ members: members.slice(1) }) },
+    { brokerReport: wellBroker({ members: members.map((member, index) => ({ ...member, running: index === 0 })) }) },
+    { brokerReport: wellBroker({ members: members.map((member) => ({ ...member, disk_free_alarm: true })) }) },
+    { relaying: false },
+    { nodeReports: wellNodes.map((node) => ({ ...node, synced: false })) },
+    { nodeReports: wellNodes.map((node) => ({ ...node, consuming: false })) },
+    { nodeReports: wellNodes.map((node) => ({ ...node, behind: true })) },
+    { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, readyEndpoints: 0 })) },
+    { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, virtualIP: "192.0.2.10" })) },
     { oss: { ...allIsWell().oss, settled: false } },
   ];
   const clusters = [
@@ -47,13 +56,26 @@ function everyVerdict(): readonly Verdict[] {
     aCluster({ nodes: { replicas: 0 } }),
     aCluster({ paused: true }),
   ];
-  const failures = [new Conflict(409, "Conflict", "c"), new Foreign("f"), new Invalid(422, "Invalid", "i")];
+  const failures = [
+    new Conflict(409, "Conflict", "c"),
+    new Forbidden(403, "Forbidden", "namespace aaa is being terminated"),
+    new Foreign("f"),
+    new Invalid(422, "Invalid", "i"),
+  ];
+  const secretProblems = (["BrokerReady", "OssReady"] as const).map((condition) => ({
+    condition,
+    holds: [],
+    message: "no such Secret",
+  }));
+  const judged = (findings: Partial<Findings>): readonly Verdict[] =>
+    judge({ cluster: aCluster(), observed: allIsWell(), failures: [], secretProblems: [], ...findings });
   return [
     ...judgeNew(),
     ...judgeInvalid("x"),
-    ...observations.flatMap((seen) => judge({ cluster: aCluster(), observed: allIsWell(seen), failures: [] })),
-    ...clusters.flatMap((cluster) => judge({ cluster, observed: allIsWell(), failures: [] })),
-    ...failures.flatMap((failure) => judge({ cluster: aCluster(), observed: allIsWell(), failures: [failure] })),
+    ...observations.flatMap((seen) => judged({ observed: allIsWell(seen) })),
+    ...clusters.flatMap((cluster) => judged({ cluster })),
+    ...failures.flatMap((failure) => judged({ failures: [failure] })),
+    ...judged({ secretProblems }),
   ];
 }
 

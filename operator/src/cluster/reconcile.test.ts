@@ -18,6 +18,7 @@ import { FakeApiServer } from "../kube/testing/fake-api-server.ts";
 import { CHILD_KINDS } from "./kinds.ts";
 import { CONDITION_TYPES } from "./reasons.ts";
 import { type Context, reconcile } from "./reconcile.ts";
+import { SecretStore } from "./secrets/store.ts";
 import { anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
 import { InvalidSpec } from "./validate.ts";
 import { World } from "./world.ts";
@@ -44,7 +45,9 @@ beforeEach(async () => {
   world = await freshWorld([]);
   const applier = new Applier({ client, fieldManager: "aaa-operator", hashAnnotation: "x/applied-hash", log });
   const events = { record: (_: KubeObject, event: EventInput) => void announced.push(event) };
-  context = { client, applier, events, world, settings: SETTINGS, log, now: () => new Date("2026-11-22T10:00:00Z") };
+  const now = () => new Date("2026-11-22T10:00:00Z");
+  const secrets = new SecretStore(now);
+  context = { client, applier, events, world, secrets, settings: SETTINGS, log, now };
 });
 
 /** A world as a process has it that has just begun, when its caches have synced. */
@@ -90,7 +93,7 @@ test("the first reconcile makes all children, and says in the status that they a
   const owned = [...server.objects.values()].filter(
     ({ metadata }) => metadata.ownerReferences?.[0]?.uid === "uid-of-tv",
   );
-  expect(owned).toHaveLength(25 + 7);
+  expect(owned).toHaveLength(39 + 8);
   expect(cluster().status).toMatchObject({
     observedGeneration: 3,
     operatorVersion: "test",
@@ -185,7 +188,7 @@ test("one child that cannot be made keeps no other from being made, and is named
     metadata: { name: "tv-broker-nodes", namespace: "aaa" },
   };
   server.put("/api/v1/namespaces/aaa/services/tv-broker-nodes", stranger);
-  await expect(reconcile(KEY, context)).rejects.toThrow("1 children could not be applied");
+  await expect(reconcile(KEY, context)).rejects.toThrow("1 objects could not be written");
   expect(server.objects.has(SERVICE_PATH)).toBe(true);
   const condition = cluster().status?.conditions.find(({ type }) => type === "Stalled");
   expect(condition).toMatchObject({ status: "True", reason: "ForeignObject" });
@@ -220,7 +223,7 @@ test("a cluster that is being deleted is left to the garbage collector", async (
 
 test("the operator's own status leads to no reconcile, a change of the spec or of a child does", async () => {
   await reconcileNow();
-  await until("the caches are quiet", () => childCount() === 25, { deadlineMs: 5_000, intervalMs: 5 });
+  await until("the caches are quiet", () => childCount() === 39, { deadlineMs: 5_000, intervalMs: 5 });
   const keys: string[] = [];
   const log = pino({ enabled: false });
   const reconcile = async (key: string): Promise<Action> => {

@@ -7,15 +7,19 @@ import {
   awaitChange,
   type EventRecorder,
   type KubeClient,
+  type KubeObject,
 } from "../kube/index.ts";
 import { announcements } from "./announce.ts";
+import { brokerAccess, externalBrokerEndpoint } from "./broker/access.ts";
 import { tendBroker } from "./broker/index.ts";
 import { build } from "./build/index.ts";
+import { tendClaims } from "./claims.ts";
 import { judge, judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
-import { PORTS } from "./names.ts";
+import { componentOf } from "./labels.ts";
 import { type Observed, observe } from "./observe.ts";
-import { addressOf, isReady } from "./pods.ts";
-import { createMissing, readSecrets } from "./secrets.ts";
+import { ownSecrets } from "./secrets/own.ts";
+import { referencedSecrets, type SecretProblem } from "./secrets/references.ts";
+import type { SecretStore } from "./secrets/store.ts";
 import type { Settings } from "./settings.ts";
 import { stampOf } from "./stamp.ts";
 import { statusOf } from "./status.ts";
@@ -28,14 +32,15 @@ export interface Context {
   readonly applier: Applier;
   readonly events: Pick<EventRecorder, "record">;
   readonly world: World;
+  readonly secrets: SecretStore;
   readonly settings: Settings;
   readonly log: Logger;
   readonly now: () => Date;
 }
 
 /** How soon to look again: at what no event tells, as a queue deleted at the broker or a node that fell behind. */
-const READY_RESYNC_MS = 10_000;
-const UNREADY_RESYNC_MS = 5_000;
+const READY_RESYNC_MS = 8_000;
+const UNREADY_RESYNC_MS = 4_000;
 
 /** Makes the world as the AaaCluster of this key says, and says in its status how far that is. */
 export async function reconcile(key: string, ctx: Context): Promise<Action> {
@@ -46,20 +51,22 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
   const cluster = await validated(object, ctx);
   // Tools take an object without conditions for one that is as it shall be, and the first making takes a while.
   if (object.status === undefined) await report(object, judgeNew(), ctx);
-  const secrets = await readSecrets(ctx.client, cluster.namespace, cluster.names);
-  const { complete, errors } = await applied(object, cluster, secrets, ctx);
+
+  const { secrets, secretProblems, secretErrors } = await dereference(object, cluster, ctx);
+  const failures = [...secretErrors, ...(await apply(object, cluster, secretProblems, ctx))];
   const brokerReport = await tendBroker({
     cluster,
-    secrets: complete,
-    address: addressOf(ctx.world.pods(object, "broker").find(isReady), PORTS.management),
+    secrets,
+    access: brokerAccess(cluster, secrets, ctx.world.pods(object, "broker")),
     nodePods: ctx.world.pods(object, "aaa").map(({ metadata }) => metadata.name),
     log: ctx.log,
   });
   const observed = await observe(ctx, object, cluster, brokerReport);
-  const verdicts = judge({ cluster, observed, failures: errors });
-  await report(object, verdicts, ctx, observed);
+  const verdicts = judge({ cluster, observed, failures, secretProblems });
+  const externalBroker = externalBrokerEndpoint(cluster, secrets);
+  await report(object, verdicts, ctx, { observed, ...(externalBroker === undefined ? {} : { externalBroker }) });
 
-  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} children could not be applied`);
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} objects could not be written`);
   const holds = (type: string): boolean =>
     verdicts.some((verdict) => verdict.type === type && verdict.status === "True");
   return { requeueAfterMs: holds("Ready") && !holds("Reconciling") ? READY_RESYNC_MS : UNREADY_RESYNC_MS };
@@ -74,26 +81,40 @@ async function validated(object: AaaCluster, ctx: Context): Promise<ValidatedClu
   }
 }
 
-async function applied(
+/** Reads the Secrets of a cluster, its own and those that its spec names, and makes those of its own that are missing. */
+async function dereference(object: AaaCluster, cluster: ValidatedCluster, ctx: Context) {
+  const { own, errors: secretErrors } = await ownSecrets(ctx, cluster, stampOf(object));
+  const { referenced, problems: secretProblems } = await referencedSecrets(ctx, cluster, ctx.now());
+  return { secrets: { ...referenced, ...own }, secretProblems, secretErrors };
+}
+
+/** Makes the children as they shall be, but for those that a Secret holds back. Returns what could not be done. */
+async function apply(
   object: AaaCluster,
   cluster: ValidatedCluster,
-  secrets: Awaited<ReturnType<typeof readSecrets>>,
-  ctx: Context,
-): Promise<{ readonly complete: typeof secrets; readonly errors: readonly Error[] }> {
-  if (cluster.paused) return { complete: secrets, errors: [] };
-  const complete = await createMissing(ctx, cluster.names, secrets, stampOf(object));
-  const set = { desired: build(cluster), live: ctx.world.childrenByKind(object), stamp: stampOf(object) };
-  return { complete, errors: await applySet(ctx.applier, set) };
+  secretProblems: readonly SecretProblem[],
+  { applier, world }: Context,
+): Promise<readonly Error[]> {
+  if (cluster.paused) return [];
+  const stamp = stampOf(object);
+  const held = secretProblems.flatMap(({ holds }) => holds);
+  const isFree = ({ metadata }: Pick<KubeObject, "metadata">): boolean =>
+    !held.some((component) => component === componentOf(metadata.labels));
+  const set = {
+    desired: build(cluster).filter(({ manifest }) => isFree(manifest)),
+    live: new Map([...world.childrenByKind(object)].map(([kind, children]) => [kind, children.filter(isFree)])),
+    stamp,
+  };
+  return [...(await applySet(applier, set)), ...(await tendClaims({ world, applier }, object, cluster, stamp))];
 }
 
 async function report(
   object: AaaCluster,
   verdicts: readonly Verdict[],
   { applier, events, settings, now }: Context,
-  observed?: Observed,
+  seen: { readonly observed?: Observed; readonly externalBroker?: string } = {},
 ): Promise<void> {
-  const found = { object, verdicts, ...(observed === undefined ? {} : { observed }) };
-  for (const event of announcements(found)) events.record(object, event);
-  const status = statusOf({ ...found, operatorVersion: settings.version, now: now() });
+  for (const event of announcements({ object, verdicts, ...seen })) events.record(object, event);
+  const status = statusOf({ object, verdicts, ...seen, operatorVersion: settings.version, now: now() });
   await applier.applyStatus(AAA_CLUSTER, object, status);
 }

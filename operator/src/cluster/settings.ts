@@ -19,6 +19,8 @@ export interface Settings {
   readonly namespaces: readonly string[];
   readonly metricsPort: number;
   readonly healthPort: number;
+  /** The namespace of the operator's own pods, and of its Lease; absent: it does not run in Kubernetes. */
+  readonly namespace?: string;
   /** Absent: this is the only process. */
   readonly leaderElection?: LeaderElectionSettings;
 }
@@ -34,6 +36,7 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
     if (value === "") missing.push(name);
     return value;
   };
+  const namespace = env.POD_NAMESPACE;
   const settings: Settings = {
     version: env.OPERATOR_VERSION ?? "dev",
     images: {
@@ -47,7 +50,7 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
     namespaces: (env.WATCH_NAMESPACES ?? "").split(",").filter((name) => name !== ""),
     metricsPort: Number(env.METRICS_PORT ?? 8080),
     healthPort: Number(env.HEALTH_PORT ?? 8081),
-    ...(env.LEASE_NAMESPACE === undefined ? {} : { leaderElection: { namespace: env.LEASE_NAMESPACE } }),
+    ...(namespace === undefined ? {} : { namespace, leaderElection: { namespace } }),
   };
   if (missing.length > 0) throw new Error(`set these environment variables to image references: ${missing.join(", ")}`);
   return settings;

@@ -7,7 +7,11 @@ import { aCluster, allIsWell, anAaaCluster } from "./testing/fixtures.ts";
 
 const about = { object: anAaaCluster(), operatorVersion: "test", now: new Date("2026-01-31T00:00:00Z") };
 const seen = (observed = allIsWell()) =>
-  statusOf({ ...about, observed, verdicts: judge({ cluster: aCluster(), observed, failures: [] }) });
+  statusOf({
+    ...about,
+    observed,
+    verdicts: judge({ cluster: aCluster(), observed, failures: [], secretProblems: [] }),
+  });
 
 test("the status holds what was observed, in the form the CRD allows", () => {
   const status = seen();
@@ -18,7 +22,7 @@ test("the status holds what was observed, in the form the CRD allows", () => {
 
 // The API server drops a list that server-side apply makes empty, so it may be neither sent nor required.
 test("without AAA nodes the status has no partitions, and the CRD allows that", () => {
-  const status = seen(allIsWell({ partitions: [] }));
+  const status = seen(allIsWell({ nodeReports: [] }));
   expect(status).not.toHaveProperty("partitions");
   expect(Value.Check(Status, status)).toBe(true);
 });

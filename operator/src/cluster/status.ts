@@ -1,36 +1,74 @@
 import type { AaaCluster } from "../api/aaacluster.ts";
-import type { AaaClusterStatus } from "../api/status.ts";
+import type { AaaClusterStatus, Partition } from "../api/status.ts";
+import { quorumOf } from "./broker/quorum.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { selectorText } from "./labels.ts";
-import type { Observed } from "./observe.ts";
+import type { GatewayWorkload, Observed, Workload } from "./observe.ts";
+import type { NodeReport } from "./services.ts";
 
 interface StatusInput {
   readonly object: AaaCluster;
   readonly verdicts: readonly Verdict[];
-  /** Without it, as for an invalid spec, what was observed before is kept. */
+  /** Without it, as for an invalid spec, nothing is known but the verdicts. */
   readonly observed?: Observed;
+  /** Where an external broker is, as host:port. */
+  readonly externalBroker?: string;
   readonly operatorVersion: string;
   readonly now: Date;
 }
 
 /** The whole status, from nothing but what was observed. */
-export function statusOf({ object, verdicts, observed, operatorVersion, now }: StatusInput): AaaClusterStatus {
+export function statusOf(input: StatusInput): AaaClusterStatus {
+  const { object, verdicts, observed, externalBroker, operatorVersion, now } = input;
   const observedGeneration = object.metadata.generation ?? 0;
   const conditions = conditionsOf(verdicts, object.status?.conditions ?? [], observedGeneration, now);
-  if (observed === undefined) return { ...object.status, observedGeneration, operatorVersion, conditions };
-  const { broker, nodes, endpoints, partitions } = observed;
+  const known = { observedGeneration, operatorVersion, conditions };
+  if (observed === undefined) return known;
+  const { nodes, nodeReports, gateways } = observed;
   return {
-    observedGeneration,
-    operatorVersion,
-    conditions,
-    endpoints,
-    broker: { replicas: broker.wanted, readyReplicas: broker.ready, ready: `${broker.ready}/${broker.wanted}` },
+    ...known,
+    endpoints: endpointsOf(gateways, externalBroker),
+    broker: brokerStatus(observed),
     nodes: {
       replicas: nodes.existing,
       readyReplicas: nodes.ready,
-      ready: `${nodes.ready}/${nodes.wanted}`,
+      ready: outOf(nodes),
       selector: selectorText(object.metadata.name, "aaa"),
     },
-    ...(partitions.length === 0 ? {} : { partitions }),
+    ...(nodeReports.length === 0 ? {} : { partitions: nodeReports.map(partitionOf) }),
+    gateways: gateways.map(({ name, address }) => ({ name, ...(address === undefined ? {} : { address }) })),
+  };
+}
+
+const outOf = ({ ready, wanted }: Workload): string => `${ready}/${wanted}`;
+
+function brokerStatus({ broker, brokerReport }: Observed): NonNullable<AaaClusterStatus["broker"]> {
+  return {
+    replicas: broker.wanted,
+    readyReplicas: broker.ready,
+    ready: broker.wanted === 0 ? "external" : outOf(broker),
+    ...(brokerReport.reachable
+      ? { version: brokerReport.version, quorum: quorumOf(brokerReport.members, brokerReport.queues) }
+      : {}),
+  };
+}
+
+function partitionOf({ consuming: _, behind: __, ...partition }: NodeReport): Partition {
+  return partition;
+}
+
+function endpointsOf(
+  gateways: readonly GatewayWorkload[],
+  externalBroker: string | undefined,
+): NonNullable<AaaClusterStatus["endpoints"]> {
+  const at = (component: GatewayWorkload["component"]): string | undefined =>
+    gateways.find((gateway) => gateway.component === component)?.address;
+  const broker = externalBroker ?? at("broker-gateway");
+  const oss = at("oss-gateway");
+  const aaa = at("aaa-gateway");
+  return {
+    ...(broker === undefined ? {} : { broker }),
+    ...(oss === undefined ? {} : { oss }),
+    ...(aaa === undefined ? {} : { aaa }),
   };
 }

@@ -1,8 +1,9 @@
 import Value from "typebox/value";
 import type { AaaCluster } from "../api/aaacluster.ts";
-import type { GatewaySpec, ResourcesSpec, StorageSpec } from "../api/fields.ts";
-import { Spec } from "../api/schema.ts";
-import { type Names, namesOf } from "./names.ts";
+import type { ResourcesSpec, SchedulingSpec, StorageSpec } from "../api/fields.ts";
+import type { GatewaySpec } from "../api/gateway.ts";
+import { type AaaClusterSpec, Spec } from "../api/schema.ts";
+import { BROKER, type Names, namesOf, PORTS } from "./names.ts";
 import type { Settings } from "./settings.ts";
 
 /** The spec cannot be built. Only a change of the spec helps. */
@@ -14,6 +15,8 @@ interface Part {
   readonly replicas: number;
   readonly image: string;
   readonly resources: ResourcesSpec;
+  readonly scheduling: SchedulingSpec;
+  readonly gateway: GatewaySpec;
 }
 
 interface Database {
@@ -28,18 +31,58 @@ export interface ValidatedCluster {
   readonly namespace: string;
   readonly names: Names;
   readonly clusterDomain: string;
+  /** Where the operator's own pods are; absent when it does not run in Kubernetes. */
+  readonly operatorNamespace?: string;
   readonly paused: boolean;
   readonly haproxyImage: string;
-  readonly broker: Part & { readonly storage: StorageSpec; readonly gateway: GatewaySpec };
-  readonly oss: Part & { readonly exchange: string; readonly database: Database; readonly gateway: GatewaySpec };
-  readonly nodes: Part & { readonly database: Database; readonly gateway: GatewaySpec };
+  readonly broker: Part & Pick<AaaClusterSpec["broker"], "storage" | "additionalConfig" | "queue" | "tls" | "external">;
+  readonly oss: Part & {
+    readonly exchange: string;
+    readonly database: Database & { readonly externalSecretName?: string };
+  };
+  readonly nodes: Part &
+    Pick<AaaClusterSpec["nodes"], "maxLagSeconds" | "staleReads"> & { readonly database: Database };
+}
+
+/** The ports at which brokers listen: with TLS or without, never both. */
+export function brokerPorts({ broker }: ValidatedCluster): { readonly amqp: number; readonly management: number } {
+  return broker.tls === undefined
+    ? { amqp: PORTS.amqp, management: PORTS.management }
+    : { amqp: PORTS.amqps, management: PORTS.managementTls };
+}
+
+/** A user at the broker: its name there, and the Secret that has it with its password. */
+interface BrokerUser {
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** What a cluster has of its own at the broker: an external one may serve several clusters. */
+export function brokerScope({ broker, namespace, name, names }: ValidatedCluster): {
+  readonly vhost: string;
+  readonly oss: BrokerUser;
+  readonly node: BrokerUser;
+} {
+  if (broker.external === undefined) {
+    return {
+      vhost: BROKER.vhost,
+      oss: { name: BROKER.ossUser, secret: names.brokerOss },
+      node: { name: BROKER.nodeUser, secret: names.brokerNode },
+    };
+  }
+  const vhost = `${namespace}.${name}`;
+  return {
+    vhost,
+    oss: { name: `${vhost}.${BROKER.ossUser}`, secret: names.externalBrokerOss },
+    node: { name: `${vhost}.${BROKER.nodeUser}`, secret: names.externalBrokerNode },
+  };
 }
 
 /**
  * Checks an AaaCluster and fills in what the operator decides.
  * @throws InvalidSpec when the object does not fit the schema, as one stored under another CRD may not
  */
-export function validate(cluster: AaaCluster, { images, clusterDomain }: Settings): ValidatedCluster {
+export function validate(cluster: AaaCluster, { images, clusterDomain, namespace }: Settings): ValidatedCluster {
   const { spec, metadata } = cluster;
   const [problem] = Value.Errors(Spec, spec);
   if (problem !== undefined) {
@@ -48,12 +91,16 @@ export function validate(cluster: AaaCluster, { images, clusterDomain }: Setting
     );
   }
   const { broker, oss, nodes } = spec;
-  const database = (part: typeof oss.database): Database => ({ ...part, image: part.image ?? images.postgresql });
+  const database = <T extends Omit<Database, "image"> & { readonly image?: string }>(part: T): T & Database => ({
+    ...part,
+    image: part.image ?? images.postgresql,
+  });
   return {
     name: metadata.name,
     namespace: metadata.namespace ?? "default",
     names: namesOf(metadata.name),
     clusterDomain,
+    ...(namespace === undefined ? {} : { operatorNamespace: namespace }),
     paused: spec.paused,
     haproxyImage: images.haproxy,
     broker: { ...broker, image: broker.image ?? images.rabbitmq },

@@ -1,4 +1,4 @@
-import type { V1Deployment, V1Pod, V1Service, V1StatefulSet } from "@kubernetes/client-node";
+import type { V1Deployment, V1EndpointSlice, V1Pod, V1Service, V1StatefulSet } from "@kubernetes/client-node";
 import { AAA_CLUSTER, type AaaCluster } from "../api/aaacluster.ts";
 import {
   type Cache,
@@ -9,7 +9,7 @@ import {
   type Resource,
   specChanged,
 } from "../kube/index.ts";
-import { CHILD_KINDS, POD } from "./kinds.ts";
+import { CHILD_KINDS, ENDPOINT_SLICE, PERSISTENT_VOLUME_CLAIM, POD } from "./kinds.ts";
 import { clusterOf, componentOf, OURS } from "./labels.ts";
 
 /** Live objects: what the API server answers, with the library's types for the fields we read. */
@@ -18,14 +18,21 @@ export type LiveStatefulSet = KubeObject & V1StatefulSet & { metadata: KubeObjec
 export type LiveDeployment = KubeObject & V1Deployment & { metadata: KubeObject["metadata"] };
 export type LiveService = KubeObject & V1Service & { metadata: KubeObject["metadata"] };
 
-/** Name of the index that finds the pods of a cluster, by the cluster's key. */
+export type LiveEndpointSlice = KubeObject & V1EndpointSlice & { metadata: KubeObject["metadata"] };
+
+/** Name of the index that finds what carries the name of a cluster, by the cluster's key. */
 const CLUSTER = "cluster";
 
-/** Everything the operator watches: the AaaClusters, their children, and the pods of those. */
+/** Label of an EndpointSlice: the Service that it is of. */
+const SERVICE_NAME = "kubernetes.io/service-name";
+
+/** Everything the operator watches: the AaaClusters, their children, and what Kubernetes makes of those. */
 export class World {
   readonly #clusters: Cache;
   readonly #children: ReadonlyMap<Resource, Cache>;
   readonly #pods: Cache;
+  readonly #claims: Cache;
+  readonly #endpoints: Cache;
 
   /** @param cacheOf gives the cache of a kind, as a manager does */
   constructor(cacheOf: (resource: Resource, scope?: CacheScope) => Cache) {
@@ -33,7 +40,9 @@ export class World {
     this.#clusters = cacheOf(AAA_CLUSTER);
     this.#children = new Map(CHILD_KINDS.map((kind) => [kind, cacheOf(kind, ours)]));
     this.#pods = cacheOf(POD, ours);
-    this.#pods.addIndex(CLUSTER, clusterOfPod);
+    this.#claims = cacheOf(PERSISTENT_VOLUME_CLAIM, ours);
+    this.#endpoints = cacheOf(ENDPOINT_SLICE, ours);
+    for (const cache of this.#labelled) cache.addIndex(CLUSTER, clusterByLabel);
   }
 
   /** What leads to a reconcile. The operator's own status updates do not. */
@@ -42,8 +51,13 @@ export class World {
       for: this.#clusters,
       when: specChanged,
       owns: [...this.#children.values()],
-      watches: [{ cache: this.#pods, keys: clusterOfPod }],
+      watches: this.#labelled.map((cache) => ({ cache, keys: clusterByLabel })),
     };
+  }
+
+  /** What others make for the children: it is found by its labels, since its owner is not the AaaCluster. */
+  get #labelled(): readonly Cache[] {
+    return [this.#pods, this.#claims, this.#endpoints];
   }
 
   /** @param key `namespace/name` */
@@ -61,6 +75,20 @@ export class World {
     return this.#children.get(resource)?.ownedBy<T>(AAA_CLUSTER, keyOf(cluster)) ?? [];
   }
 
+  /** The volume claims of a cluster's StatefulSets. */
+  claims(cluster: KubeObject): KubeObject[] {
+    return this.#claims.byIndex(CLUSTER, keyOf(cluster));
+  }
+
+  /** How many endpoints of a Service are ready. */
+  readyEndpoints(cluster: KubeObject, service: string): number {
+    const slices = this.#endpoints.byIndex<LiveEndpointSlice>(CLUSTER, keyOf(cluster));
+    return slices
+      .filter(({ metadata }) => metadata.labels?.[SERVICE_NAME] === service)
+      .flatMap(({ endpoints }) => endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready !== false).length;
+  }
+
   /** The pods of one component, in the order of their names. */
   pods(cluster: KubeObject, component: string): LivePod[] {
     return this.#pods
@@ -70,8 +98,7 @@ export class World {
   }
 }
 
-/** A pod's owner is a StatefulSet or a ReplicaSet; its label names the cluster. */
-function clusterOfPod({ metadata }: KubeObject): readonly string[] {
+function clusterByLabel({ metadata }: KubeObject): readonly string[] {
   const name = clusterOf(metadata.labels);
   return name === undefined ? [] : [`${metadata.namespace}/${name}`];
 }

@@ -63,3 +63,4 @@ export {
   type Resource,
 } from "./objects.ts";
 export { stopSignal } from "./process.ts";
+export { RecentMap } from "./recent-map.ts";

@@ -1,40 +1,74 @@
-import type { SecretData } from "../secrets.ts";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import type { SecretData } from "../secrets/store.ts";
 
 /** RabbitMQ's management interface did not answer, or not with success. */
 export class ManagementError extends Error {
   override readonly name = "ManagementError";
 }
 
-const TIMEOUT_MS = 5_000;
+/** Where RabbitMQ's management interface is. */
+export interface ManagementAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Absent: it is spoken to without TLS. */
+  readonly tls?: {
+    /** The name that its certificate must be for. */
+    readonly serverName: string;
+    /** The authority that signed it, as PEM; absent: one of the public ones. */
+    readonly ca?: string;
+  };
+}
 
-/** RabbitMQ's management interface on one broker pod. */
+const TIMEOUT_MS = 3_000;
+
+/** RabbitMQ's management interface on one broker. */
 export class Management {
-  readonly #base: string;
-  readonly #authorization: string;
+  readonly #address: ManagementAddress;
+  readonly #auth: string;
 
-  /** @param address host:port */
-  constructor(address: string, { username, password }: SecretData) {
-    this.#base = `http://${address}/api`;
-    this.#authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  constructor(address: ManagementAddress, { username, password }: SecretData) {
+    this.#address = address;
+    this.#auth = `${username}:${password}`;
   }
 
   /** @throws ManagementError */
   async request<T>(method: string, path: string, body?: unknown): Promise<T> {
-    let response: Response;
     try {
-      response = await fetch(this.#base + path, {
-        method,
-        headers: { authorization: this.#authorization, "content-type": "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      const text = await response.text();
-      if (response.ok) return (text === "" ? undefined : JSON.parse(text)) as T;
-      throw new ManagementError(`${method} ${path}: ${response.status} ${text.slice(0, 200)}`);
+      const { status, text } = await this.#exchange(method, path, body === undefined ? "" : JSON.stringify(body));
+      if (status >= 200 && status <= 299) return (text === "" ? undefined : JSON.parse(text)) as T;
+      throw new ManagementError(`${method} ${path}: ${status} ${text.slice(0, 200)}`);
     } catch (error) {
       if (error instanceof ManagementError) throw error;
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      throw new ManagementError(`${method} ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      const { host, port } = this.#address;
+      throw new ManagementError(`${method} ${path} at ${host}:${port}: ${inWords(error)}`, { cause: error });
     }
   }
+
+  async #exchange(method: string, path: string, body: string): Promise<{ status: number; text: string }> {
+    const { host, port, tls } = this.#address;
+    const options: https.RequestOptions = {
+      host,
+      port,
+      method,
+      path: `/api${path}`,
+      auth: this.#auth,
+      headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(tls === undefined ? {} : { servername: tls.serverName, ca: tls.ca }),
+    };
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      (tls === undefined ? http : https).request(options, resolve).on("error", reject).end(body);
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
+  }
+}
+
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "AbortError") return `no answer within ${TIMEOUT_MS / 1000} s`;
+  // An error for several addresses has its messages only inside.
+  return error instanceof AggregateError ? error.errors.map(inWords).join(", ") : error.message;
 }

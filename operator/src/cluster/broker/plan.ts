@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import type { Queue } from "./quorum.ts";
 import type { Binding, Exchange, Policy, Topology, User } from "./topology.ts";
 
 /** What exists at the broker, as its `GET /api/definitions` lists it. */
 export interface Definitions {
+  readonly product_version?: string;
   readonly vhosts: readonly { readonly name: string }[];
   readonly users: readonly {
     readonly name: string;
@@ -39,64 +41,67 @@ export interface Definitions {
   }[];
 }
 
-/** One call of the management interface, and what it repairs in words. */
+/** One call of the management interface. */
 export interface Step {
   readonly method: "PUT" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
-  readonly repairs: string;
+  /** What it makes, sets right or takes away, in words. */
+  readonly what: string;
+  /** Whether somebody must have changed what had been as it shall be, once the cluster was made. */
+  readonly isRepair: boolean;
 }
 
 const APPLY_TO = "quorum_queues";
 const SALT_BYTES = 4;
 
-/** The steps that make what exists into what shall exist, in an order that works. Nothing to do: none. */
-export function planTopology(desired: Topology, observed: Definitions): readonly Step[] {
+/**
+ * The steps that make what exists into what shall exist, in an order that works. Nothing to do: none.
+ * @param queues the queues with their consumers, as far as these are known
+ */
+export function planTopology(desired: Topology, observed: Definitions, queues: readonly Queue[]): readonly Step[] {
   const vhost = encodeURIComponent(desired.vhost);
   const here = <T extends { readonly vhost: string }>(all: readonly T[]): T[] =>
     all.filter((one) => one.vhost === desired.vhost);
-  const queues = new Set(here(observed.queues).map(({ name }) => name));
+  const existing = new Set(here(observed.queues).map(({ name }) => name));
+  const consumed = new Set(queues.flatMap(({ name, consumers = 0 }) => (consumers > 0 ? [name] : [])));
   const bindings = here(observed.bindings);
   const exchanges = here(observed.exchanges);
   return [
     ...(observed.vhosts.some(({ name }) => name === desired.vhost)
       ? []
-      : [{ method: "PUT" as const, path: `/vhosts/${vhost}`, body: {}, repairs: `vhost ${desired.vhost}` }]),
+      : [put(`/vhosts/${vhost}`, {}, `vhost ${desired.vhost}`)]),
     ...desired.users.flatMap((user) => planUser(desired.vhost, user, observed)),
     ...desired.exchanges.flatMap((exchange) => planExchange(vhost, exchange, exchanges)),
     ...desired.policies.flatMap((policy) => planPolicy(vhost, policy, here(observed.policies))),
-    ...[...queues].filter(desired.isAbandoned).map((queue) => ({
+    ...[...existing].filter(desired.isAbandoned).map((queue) => ({
       method: "DELETE" as const,
       path: `/queues/${vhost}/${encodeURIComponent(queue)}`,
-      repairs: `queue ${queue} of a node that is gone`,
+      what: `queue ${queue} of a node that is gone`,
+      isRepair: false,
     })),
     ...desired.bindings
-      .filter(({ destination }) => queues.has(destination))
-      .flatMap((binding) => planBinding(vhost, binding, bindings)),
+      .filter(({ destination }) => existing.has(destination))
+      .flatMap((binding) => planBinding(vhost, binding, bindings))
+      // Who consumes from a queue has bound it before.
+      .map(({ destination, ...step }) => ({ ...step, isRepair: consumed.has(destination) })),
   ];
 }
+
+const put = (path: string, body: unknown, what: string): Step => ({ method: "PUT", path, body, what, isRepair: true });
 
 function planUser(vhost: string, user: User, { users, permissions }: Definitions): Step[] {
   const { name, password, permissions: wanted } = user;
   const path = encodeURIComponent(name);
   const found = users.find((candidate) => candidate.name === name);
   const granted = permissions.find((candidate) => candidate.user === name && candidate.vhost === vhost);
+  const isKnown = found !== undefined && isPassword(password, found.password_hash, found.hashing_algorithm);
   const isGranted =
     granted?.configure === wanted.configure && granted.write === wanted.write && granted.read === wanted.read;
+  const grant = `/permissions/${encodeURIComponent(vhost)}/${path}`;
   return [
-    ...(found !== undefined && isPassword(password, found.password_hash, found.hashing_algorithm)
-      ? []
-      : [{ method: "PUT" as const, path: `/users/${path}`, body: { password, tags: "" }, repairs: `user ${name}` }]),
-    ...(isGranted
-      ? []
-      : [
-          {
-            method: "PUT" as const,
-            path: `/permissions/${encodeURIComponent(vhost)}/${path}`,
-            body: wanted,
-            repairs: `permissions of ${name}`,
-          },
-        ]),
+    ...(isKnown ? [] : [put(`/users/${path}`, { password, tags: "" }, `user ${name}`)]),
+    ...(isGranted ? [] : [put(grant, wanted, `permissions of ${name}`)]),
   ];
 }
 
@@ -105,10 +110,11 @@ function planExchange(vhost: string, { name, type }: Exchange, observed: Definit
   const found = observed.find((candidate) => candidate.name === name);
   if (found?.type === type && found.durable) return [];
   const path = `/exchanges/${vhost}/${encodeURIComponent(name)}`;
-  const repairs = `exchange ${name}`;
+  const what = `exchange ${name}`;
+  const body = { type, durable: true, auto_delete: false, internal: false, arguments: {} };
   return [
-    ...(found === undefined ? [] : [{ method: "DELETE" as const, path, repairs }]),
-    { method: "PUT", path, body: { type, durable: true, auto_delete: false, internal: false, arguments: {} }, repairs },
+    ...(found === undefined ? [] : [{ method: "DELETE" as const, path, what, isRepair: true }]),
+    put(path, body, what),
   ];
 }
 
@@ -122,10 +128,14 @@ function planPolicy(vhost: string, { name, pattern, definition }: Policy, observ
   if (isSame) return [];
   const path = `/policies/${vhost}/${encodeURIComponent(name)}`;
   const body = { pattern, definition, "apply-to": APPLY_TO, priority: 0 };
-  return [{ method: "PUT", path, body, repairs: `policy ${name}` }];
+  return [put(path, body, `policy ${name}`)];
 }
 
-function planBinding(vhost: string, binding: Binding, observed: Definitions["bindings"]): Step[] {
+function planBinding(
+  vhost: string,
+  binding: Binding,
+  observed: Definitions["bindings"],
+): (Omit<Step, "isRepair"> & { readonly destination: string })[] {
   const { source, destination, routingKey } = binding;
   const isBound = observed.some(
     (found) =>
@@ -137,7 +147,7 @@ function planBinding(vhost: string, binding: Binding, observed: Definitions["bin
   if (isBound) return [];
   const path = `/bindings/${vhost}/e/${encodeURIComponent(source)}/q/${encodeURIComponent(destination)}`;
   const body = { routing_key: routingKey, arguments: {} };
-  return [{ method: "POST", path, body, repairs: `binding of ${destination} to ${source}` }];
+  return [{ method: "POST", path, body, what: `binding of ${destination} to ${source}`, destination }];
 }
 
 /** RabbitMQ keeps base64(salt + sha256(salt + password)). */

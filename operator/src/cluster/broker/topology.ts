@@ -1,6 +1,6 @@
 import { BROKER, partitionQueue } from "../names.ts";
-import type { Secrets } from "../secrets.ts";
-import type { ValidatedCluster } from "../validate.ts";
+import type { Secrets } from "../secrets/store.ts";
+import { brokerScope, type ValidatedCluster } from "../validate.ts";
 
 /** What shall exist at the broker. */
 export interface Topology {
@@ -43,11 +43,6 @@ export interface Binding {
   readonly routingKey: string;
 }
 
-const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
-const MOST_WAITING_EVENTS = 1_000_000;
-/** On 4.0 to 4.2 every requeue counts, so a node that reconnects often must not lose its place. */
-const MOST_DELIVERIES = 1_000;
-
 const escaped = (name: string): string => name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** What each service may do at the broker, and no more. `exchange` is the one that OSS broadcasts to. */
@@ -79,23 +74,17 @@ export function exchangesOf(exchange: string): readonly Exchange[] {
  * @param pods names of the AAA pods that exist
  */
 export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: readonly string[]): Topology {
-  const { names, nodes, oss } = cluster;
+  const { names, nodes, oss, broker } = cluster;
+  const scope = brokerScope(cluster);
   const partitions = partitionPods(cluster);
   const permissions = permissionsOf(oss.exchange);
+  const user = (secret: string, granted: Permissions): User[] => {
+    const { username, password } = secrets[secret] ?? {};
+    return username === undefined || password === undefined ? [] : [{ name: username, password, permissions: granted }];
+  };
   return {
-    vhost: BROKER.vhost,
-    users: [
-      {
-        name: secrets[names.brokerOss]?.username ?? BROKER.ossUser,
-        password: secrets[names.brokerOss]?.password ?? "",
-        permissions: permissions.oss,
-      },
-      {
-        name: secrets[names.brokerNode]?.username ?? BROKER.nodeUser,
-        password: secrets[names.brokerNode]?.password ?? "",
-        permissions: permissions.node,
-      },
-    ],
+    vhost: scope.vhost,
+    users: [...user(scope.oss.secret, permissions.oss), ...user(scope.node.secret, permissions.node)],
     exchanges: exchangesOf(oss.exchange),
     policies: [
       {
@@ -104,9 +93,10 @@ export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: re
         // Never reject-publish: one dead node would block every broadcast. What is dropped is noticed and resynced.
         definition: {
           overflow: "drop-head",
-          "max-length": MOST_WAITING_EVENTS,
-          "delivery-limit": MOST_DELIVERIES,
-          expires: WEEK_MS,
+          "max-length": broker.queue.maxLength,
+          "max-length-bytes": broker.queue.maxLengthBytes,
+          "delivery-limit": broker.queue.deliveryLimit,
+          expires: broker.queue.expiresAfterSeconds * 1000,
         },
       },
     ],

@@ -2,7 +2,7 @@ import type { V1Container, V1StatefulSet } from "@kubernetes/client-node";
 import { componentLabels, selectorLabels } from "../labels.ts";
 import { PORTS } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
-import { brokerUrl } from "./oss.ts";
+import { brokerCredentialsMount, brokerCredentialsVolume, brokerEnv } from "./broker-client.ts";
 import { dataVolume, env, podNameEnv, restrictedContainer, restrictedPod, serviceProbes } from "./pod.ts";
 import { postgresqlContainer, SOCKET_DIR } from "./postgresql.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
@@ -11,7 +11,7 @@ export function aaaNodesService(cluster: ValidatedCluster): ServiceManifest {
   return headlessService(cluster, "aaa", cluster.names.aaaNodes, [{ name: "http", port: PORTS.aaa }]);
 }
 
-/** The AAA nodes: node-service and its own PostgreSQL in each pod. A node's data is a copy, so scaling down drops it. */
+/** The AAA nodes: node-service and its own PostgreSQL in each pod. */
 export function aaaStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { metadata: { name: string } } {
   const { name, names, nodes } = cluster;
   return {
@@ -21,16 +21,16 @@ export function aaaStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { met
       serviceName: names.aaaNodes,
       podManagementPolicy: "Parallel",
       selector: { matchLabels: selectorLabels(name, "aaa") },
-      ...dataVolume(nodes.database.storage, "Delete"),
+      ...dataVolume(cluster, nodes.database.storage),
       template: {
         metadata: { labels: componentLabels(name, "aaa") },
-        spec: restrictedPod(cluster, "aaa", {
+        spec: restrictedPod(cluster, "aaa", nodes.scheduling, {
           initContainers: [nodeDatabase(cluster)],
           containers: [nodeService(cluster)],
           volumes: [
             { name: "postgresql", emptyDir: {} },
             { name: "tmp", emptyDir: {} },
-            { name: "broker-credentials", secret: { secretName: names.brokerNode } },
+            brokerCredentialsVolume(cluster, "node"),
             { name: "signing-keys", secret: { secretName: names.signingKeys } },
           ],
         }),
@@ -62,12 +62,15 @@ function nodeService(cluster: ValidatedCluster): V1Container {
       podNameEnv("PARTITION"),
       ...env({
         PORT: String(PORTS.aaa),
-        BROKER_URL: brokerUrl(cluster),
-        BROKER_CREDENTIALS_DIR: "/run/secrets/broker",
-        DATABASE_URL: `postgresql://aaa@localhost/aaa?host=${SOCKET_DIR}`,
+        PGHOST: SOCKET_DIR,
+        PGDATABASE: "aaa",
+        PGUSER: "aaa",
         SIGNING_KEYS_FILE: "/run/secrets/signing-keys/jwks.json",
         OSS_EXCHANGE: oss.exchange,
+        MAX_LAG_SECONDS: String(nodes.maxLagSeconds),
+        STALE_READS: nodes.staleReads,
       }),
+      ...brokerEnv(cluster),
     ],
     resources: nodes.resources,
     ports: [{ name: "http", containerPort: PORTS.aaa }],
@@ -75,7 +78,7 @@ function nodeService(cluster: ValidatedCluster): V1Container {
     volumeMounts: [
       { name: "tmp", mountPath: "/tmp" },
       { name: "postgresql", mountPath: SOCKET_DIR },
-      { name: "broker-credentials", mountPath: "/run/secrets/broker", readOnly: true },
+      brokerCredentialsMount,
       { name: "signing-keys", mountPath: "/run/secrets/signing-keys", readOnly: true },
     ],
   });

@@ -2,22 +2,33 @@ import type { V1ConfigMap } from "@kubernetes/client-node";
 import { MOST_BROKERS } from "../../api/schema.ts";
 import { parseQuantity } from "../../kube/index.ts";
 import { componentLabels } from "../labels.ts";
-import { BROKER, PORTS } from "../names.ts";
-import type { ValidatedCluster } from "../validate.ts";
+import { BROKER } from "../names.ts";
+import { brokerPorts, type ValidatedCluster } from "../validate.ts";
 
 const PLUGINS = ["rabbitmq_management", "rabbitmq_prometheus"];
 const FREE_DISK_SHARE = 0.1;
 const MEBIBYTE = 2 ** 20;
 
+/** Where a broker finds its certificate. */
+export const TLS_DIR = "/operator/tls";
+
 /** RabbitMQ's configuration, and the script that puts it in place before RabbitMQ starts. */
-export function brokerConfigMap(cluster: ValidatedCluster): V1ConfigMap & { metadata: { name: string } } {
+export function brokerConfigMap(cluster: ValidatedCluster): (V1ConfigMap & { metadata: { name: string } }) | null {
+  if (cluster.broker.external !== undefined) return null;
   return {
     metadata: { name: cluster.names.brokerConfig, labels: componentLabels(cluster.name, "broker") },
-    data: {
-      "rabbitmq.conf": rabbitmqConf(cluster),
-      enabled_plugins: `[${PLUGINS.join(",")}].\n`,
-      "prepare.sh": prepareScript(cluster),
-    },
+    data: brokerConfig(cluster),
+  };
+}
+
+/** The files of a broker's configuration, by name. */
+export function brokerConfig(cluster: ValidatedCluster): Readonly<Record<string, string>> {
+  const { additionalConfig } = cluster.broker;
+  return {
+    "rabbitmq.conf": rabbitmqConf(cluster),
+    enabled_plugins: `[${PLUGINS.join(",")}].\n`,
+    "prepare.sh": prepareScript(cluster),
+    ...(additionalConfig === undefined ? {} : { "additional.conf": `${additionalConfig}\n` }),
   };
 }
 
@@ -25,6 +36,20 @@ export function brokerConfigMap(cluster: ValidatedCluster): V1ConfigMap & { meta
 export function brokerHost({ names, namespace, clusterDomain }: ValidatedCluster, pod: string): string {
   return `${pod}.${names.brokerNodes}.${namespace}.svc.${clusterDomain}`;
 }
+
+/** TLS and nothing else. Who does not know the certificate's authority is the client's affair, so none is asked for one. */
+const TLS_LINES = [
+  "listeners.tcp = none",
+  "listeners.ssl.default = 5671",
+  "ssl_options.verify = verify_none",
+  "ssl_options.versions.1 = tlsv1.3",
+  "ssl_options.versions.2 = tlsv1.2",
+  "management.ssl.port = 15671",
+  ...["ssl_options", "management.ssl"].flatMap((section) => [
+    `${section}.certfile = ${TLS_DIR}/tls.crt`,
+    `${section}.keyfile = ${TLS_DIR}/tls.key`,
+  ]),
+];
 
 /** Settings known to RabbitMQ 4.0 up to 4.3, none of which depends on the number of replicas: scaling rolls nothing. */
 function rabbitmqConf({ broker }: ValidatedCluster): string {
@@ -48,6 +73,7 @@ function rabbitmqConf({ broker }: ValidatedCluster): string {
     "log.console = true",
     "log.console.level = info",
     "log.file = false",
+    ...(broker.tls === undefined ? [] : TLS_LINES),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -57,19 +83,19 @@ function rabbitmqConf({ broker }: ValidatedCluster): string {
  * knows only the first and itself, and a new one waits until the first answers. So none ever begins a second cluster.
  */
 function prepareScript(cluster: ValidatedCluster): string {
-  const { names } = cluster;
+  const { names, broker } = cluster;
   return `#!/bin/bash
 set -euo pipefail
 
 host_of() { echo "${brokerHost(cluster, `${names.brokerPods}-$1`)}"; }
-answers() { timeout 2 bash -c "exec 3<>/dev/tcp/$(host_of "$1")/${PORTS.amqp}" 2>/dev/null; }
+answers() { timeout 2 bash -c "exec 3<>/dev/tcp/$(host_of "$1")/${brokerPorts(cluster).amqp}" 2>/dev/null; }
 
 install -m 0400 /operator/cookie/cookie /var/lib/rabbitmq/.erlang.cookie
 cp /operator/config/rabbitmq.conf /operator/config/enabled_plugins /etc/rabbitmq/
 mkdir -p /etc/rabbitmq/conf.d
 printf 'default_user = %s\\ndefault_pass = %s\\n' "$(cat /operator/admin/username)" "$(cat /operator/admin/password)" \\
   > /etc/rabbitmq/conf.d/10-admin.conf
-
+${broker.additionalConfig === undefined ? "" : "cp /operator/config/additional.conf /etc/rabbitmq/conf.d/90-additional.conf\n"}
 own=\${POD_NAME##*-}
 peers=()
 if [ "$own" = 0 ]; then

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "@jest/globals";
 import { aCluster } from "../testing/fixtures.ts";
-import { brokerConfigMap } from "./broker-config.ts";
+import { brokerConfig } from "./broker-config.ts";
 import { type Gateway, gatewaysOf } from "./gateways.ts";
 import { haproxyConfig } from "./haproxy-config.ts";
 
@@ -38,18 +38,18 @@ test("a gateway's configuration does not depend on how many pods are behind it",
 
 test("RabbitMQ knows the memory and disk that it may use", () => {
   const conf = (memory?: string): string =>
-    brokerConfigMap(
+    brokerConfig(
       aCluster({
         broker: { storage: { size: "10Gi" }, ...(memory === undefined ? {} : { resources: { limits: { memory } } }) },
       }),
-    ).data?.["rabbitmq.conf"] ?? "";
+    )["rabbitmq.conf"] ?? "";
   expect(conf()).toContain("disk_free_limit.absolute = 1073741824");
   expect(conf()).not.toContain("total_memory_available_override_value");
   expect(conf("1Gi")).toContain("total_memory_available_override_value = 1073741824");
 });
 
 test("the script that prepares a broker is one that bash understands", () => {
-  const script = brokerConfigMap(aCluster()).data?.["prepare.sh"] ?? "";
+  const script = brokerConfig(aCluster())["prepare.sh"] ?? "";
   const { status, stderr } = spawnSync("bash", ["-n"], { input: script, encoding: "utf8" });
   expect(stderr).toBe("");
   expect(status).toBe(0);

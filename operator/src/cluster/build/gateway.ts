@@ -1,4 +1,6 @@
 import type { V1ConfigMap, V1Container, V1Deployment } from "@kubernetes/client-node";
+import type { SchedulingSpec } from "../../api/fields.ts";
+import type { GatewaySpec } from "../../api/gateway.ts";
 import { hashOf } from "../../kube/index.ts";
 import { CONFIG_ANNOTATION, componentLabels, selectorLabels } from "../labels.ts";
 import { PORTS } from "../names.ts";
@@ -34,7 +36,7 @@ export function gatewayDeployment(
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
         metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(haproxyConfig(gateway)) } },
-        spec: restrictedPod(cluster, component, {
+        spec: restrictedPod(cluster, component, schedulingOf(spec), {
           containers: [haproxy(cluster, gateway)],
           volumes: [{ name: "config", configMap: { name: gateway.name } }],
         }),
@@ -45,7 +47,7 @@ export function gatewayDeployment(
 
 export function gatewayService({ name }: ValidatedCluster, gateway: Gateway): ServiceManifest {
   const { component, port, portName, spec } = gateway;
-  const { type, nodePort, annotations } = spec.service;
+  const { type, nodePort, annotations, loadBalancerClass, loadBalancerSourceRanges } = spec.service;
   return {
     metadata: {
       name: gateway.name,
@@ -54,11 +56,18 @@ export function gatewayService({ name }: ValidatedCluster, gateway: Gateway): Se
     },
     spec: {
       type,
+      ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+      ...(loadBalancerSourceRanges === undefined ? {} : { loadBalancerSourceRanges: [...loadBalancerSourceRanges] }),
       selector: selectorLabels(name, component),
       ports: [{ name: portName, port, targetPort: port, ...(nodePort === undefined ? {} : { nodePort }) }],
     },
   };
 }
+
+const schedulingOf = ({ nodeSelector }: GatewaySpec): SchedulingSpec => ({
+  spread: "Preferred",
+  ...(nodeSelector === undefined ? {} : { nodeSelector }),
+});
 
 function haproxy({ haproxyImage }: ValidatedCluster, { port, portName, spec }: Gateway): V1Container {
   return restrictedContainer({

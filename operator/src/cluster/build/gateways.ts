@@ -1,8 +1,8 @@
-import type { GatewaySpec } from "../../api/fields.ts";
+import type { GatewaySpec } from "../../api/gateway.ts";
 import { MOST_BROKERS, MOST_NODES, MOST_OSS } from "../../api/schema.ts";
 import type { Component } from "../labels.ts";
 import { PORTS } from "../names.ts";
-import type { ValidatedCluster } from "../validate.ts";
+import { brokerPorts, type ValidatedCluster } from "../validate.ts";
 
 /** One gateway: what HAProxy listens on, and whom it sends to. */
 export interface Gateway {
@@ -20,25 +20,21 @@ export interface Gateway {
   readonly spec: GatewaySpec;
 }
 
-/** The three gateways of a cluster. */
-export function gatewaysOf({
-  names,
-  namespace,
-  clusterDomain,
-  broker,
-  oss,
-  nodes,
-}: ValidatedCluster): readonly Gateway[] {
+/** The gateways of a cluster: an external broker has its own. */
+export function gatewaysOf(cluster: ValidatedCluster): readonly Gateway[] {
+  const { names, namespace, clusterDomain, broker, oss, nodes } = cluster;
   const hostOf = (service: string): string => `${service}.${namespace}.svc.${clusterDomain}`;
+  const { amqp } = brokerPorts(cluster);
+  const brokerGateway: Gateway = {
+    component: "broker-gateway",
+    name: names.brokerGateway,
+    port: PORTS.brokerGateway,
+    portName: "amqp",
+    backend: { host: hostOf(names.brokerNodes), port: amqp, mode: "tcp", slots: MOST_BROKERS },
+    spec: broker.gateway,
+  };
   return [
-    {
-      component: "broker-gateway",
-      name: names.brokerGateway,
-      port: PORTS.brokerGateway,
-      portName: "amqp",
-      backend: { host: hostOf(names.brokerNodes), port: PORTS.amqp, mode: "tcp", slots: MOST_BROKERS },
-      spec: broker.gateway,
-    },
+    ...(broker.external === undefined ? [brokerGateway] : []),
     {
       component: "oss-gateway",
       name: names.ossGateway,

@@ -8,16 +8,20 @@ import { headlessService, type ServiceManifest } from "./service.ts";
 
 const PASSWORD_DIR = "/run/secrets/database";
 
-export function ossDatabaseService(cluster: ValidatedCluster): ServiceManifest {
+export function ossDatabaseService(cluster: ValidatedCluster): ServiceManifest | null {
+  if (cluster.oss.database.externalSecretName !== undefined) return null;
   return headlessService(cluster, "oss-database", cluster.names.ossDatabase, [
     { name: "postgresql", port: PORTS.ossDatabase },
   ]);
 }
 
 /** The PostgreSQL of OSS: one pod, reached over the network with a password. */
-export function ossDatabaseStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { metadata: { name: string } } {
+export function ossDatabaseStatefulSet(
+  cluster: ValidatedCluster,
+): (V1StatefulSet & { metadata: { name: string } }) | null {
   const { name, names, oss } = cluster;
-  const { image, resources, storage } = oss.database;
+  const { image, resources, storage, externalSecretName } = oss.database;
+  if (externalSecretName !== undefined) return null;
   const container = postgresqlContainer({
     image,
     resources,
@@ -33,10 +37,10 @@ export function ossDatabaseStatefulSet(cluster: ValidatedCluster): V1StatefulSet
       replicas: 1,
       serviceName: names.ossDatabase,
       selector: { matchLabels: selectorLabels(name, "oss-database") },
-      ...dataVolume(storage, "Retain"),
+      ...dataVolume(cluster, storage),
       template: {
         metadata: { labels: componentLabels(name, "oss-database") },
-        spec: restrictedPod(cluster, "oss-database", {
+        spec: restrictedPod(cluster, "oss-database", oss.scheduling, {
           containers: [{ ...container, ports: [{ name: "postgresql", containerPort: PORTS.ossDatabase }] }],
           volumes: [
             { name: "postgresql", emptyDir: {} },

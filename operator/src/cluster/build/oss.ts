@@ -1,14 +1,10 @@
-import type { V1Container, V1StatefulSet } from "@kubernetes/client-node";
+import type { V1Container, V1EnvVar, V1StatefulSet } from "@kubernetes/client-node";
 import { componentLabels, selectorLabels } from "../labels.ts";
-import { BROKER, PORTS } from "../names.ts";
+import { PORTS } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
-import { env, podNameEnv, restrictedContainer, restrictedPod, serviceProbes } from "./pod.ts";
+import { brokerCredentialsMount, brokerCredentialsVolume, brokerEnv } from "./broker-client.ts";
+import { env, podNameEnv, restrictedContainer, restrictedPod, secretEnv, serviceProbes } from "./pod.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
-
-/** Where services find the broker: its gateway. Credentials come from a mounted Secret. */
-export function brokerUrl({ names, namespace }: ValidatedCluster): string {
-  return `amqp://${names.brokerGateway}.${namespace}.svc:${PORTS.brokerGateway}/${BROKER.vhost}`;
-}
 
 export function ossNodesService(cluster: ValidatedCluster): ServiceManifest {
   return headlessService(cluster, "oss", cluster.names.ossNodes, [{ name: "http", port: PORTS.oss }]);
@@ -26,12 +22,12 @@ export function ossStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { met
       selector: { matchLabels: selectorLabels(name, "oss") },
       template: {
         metadata: { labels: componentLabels(name, "oss") },
-        spec: restrictedPod(cluster, "oss", {
+        spec: restrictedPod(cluster, "oss", oss.scheduling, {
           containers: [ossService(cluster)],
           volumes: [
             { name: "tmp", emptyDir: {} },
-            { name: "broker-credentials", secret: { secretName: names.brokerOss } },
-            { name: "database-credentials", secret: { secretName: names.ossDatabase } },
+            brokerCredentialsVolume(cluster, "oss"),
+            { name: "database-credentials", secret: { secretName: databaseSecret(cluster) } },
             { name: "api-token", secret: { secretName: names.ossApi } },
           ],
         }),
@@ -40,8 +36,35 @@ export function ossStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { met
   };
 }
 
+const DATABASE_DIR = "/run/secrets/database";
+
+function databaseSecret({ names, oss }: ValidatedCluster): string {
+  return oss.database.externalSecretName ?? names.ossDatabase;
+}
+
+/** Where the database is, in libpq's variables. An external one is described by its Secret, as CloudNativePG writes it. */
+function databaseEnv({ names, namespace, oss }: ValidatedCluster): V1EnvVar[] {
+  const secret = oss.database.externalSecretName;
+  if (secret === undefined) {
+    return env({
+      PGHOST: `${names.ossDatabase}.${namespace}.svc`,
+      PGPORT: String(PORTS.ossDatabase),
+      PGDATABASE: "oss",
+      PGUSER: "oss",
+    });
+  }
+  return [
+    secretEnv("PGHOST", secret, "host"),
+    secretEnv("PGPORT", secret, "port"),
+    secretEnv("PGDATABASE", secret, "dbname"),
+    secretEnv("PGUSER", secret, "username"),
+    secretEnv("PGSSLMODE", secret, "sslmode", true),
+    ...env({ PGSSLROOTCERT: `${DATABASE_DIR}/ca.crt` }),
+  ];
+}
+
 function ossService(cluster: ValidatedCluster): V1Container {
-  const { names, namespace, oss } = cluster;
+  const { oss } = cluster;
   return restrictedContainer({
     name: "oss-service",
     image: oss.image,
@@ -49,21 +72,20 @@ function ossService(cluster: ValidatedCluster): V1Container {
       podNameEnv("INSTANCE"),
       ...env({
         PORT: String(PORTS.oss),
-        BROKER_URL: brokerUrl(cluster),
-        BROKER_CREDENTIALS_DIR: "/run/secrets/broker",
-        DATABASE_URL: `postgresql://oss@${names.ossDatabase}.${namespace}.svc:${PORTS.ossDatabase}/oss`,
-        DATABASE_PASSWORD_FILE: "/run/secrets/database/password",
+        DATABASE_PASSWORD_FILE: `${DATABASE_DIR}/password`,
         API_TOKEN_FILE: "/run/secrets/api/token",
         OSS_EXCHANGE: oss.exchange,
       }),
+      ...brokerEnv(cluster),
+      ...databaseEnv(cluster),
     ],
     resources: oss.resources,
     ports: [{ name: "http", containerPort: PORTS.oss }],
     ...serviceProbes(PORTS.oss),
     volumeMounts: [
       { name: "tmp", mountPath: "/tmp" },
-      { name: "broker-credentials", mountPath: "/run/secrets/broker", readOnly: true },
-      { name: "database-credentials", mountPath: "/run/secrets/database", readOnly: true },
+      brokerCredentialsMount,
+      { name: "database-credentials", mountPath: DATABASE_DIR, readOnly: true },
       { name: "api-token", mountPath: "/run/secrets/api", readOnly: true },
     ],
   });

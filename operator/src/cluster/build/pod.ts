@@ -2,14 +2,17 @@ import type {
   V1Affinity,
   V1Container,
   V1EnvVar,
+  V1LabelSelector,
   V1PodSecurityContext,
   V1PodSpec,
   V1Probe,
   V1SecurityContext,
   V1StatefulSetSpec,
+  V1TopologySpreadConstraint,
 } from "@kubernetes/client-node";
-import type { ResourcesSpec, StorageSpec } from "../../api/fields.ts";
-import { type Component, selectorLabels } from "../labels.ts";
+import type { ResourcesSpec, SchedulingSpec, StorageSpec } from "../../api/fields.ts";
+import { type Component, commonLabels, selectorLabels } from "../labels.ts";
+import { componentName } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
 
 /** What pods of all components have in common. */
@@ -47,36 +50,55 @@ export function restrictedContainer({
   };
 }
 
-/** A pod under the "restricted" standard, without access to the API server, spread over hosts where there are some. */
-export function restrictedPod(cluster: ValidatedCluster, component: Component, pod: V1PodSpec): V1PodSpec {
+/** A pod under the "restricted" standard, without access to the API server, where its part may run. */
+export function restrictedPod(
+  cluster: ValidatedCluster,
+  component: Component,
+  { spread, nodeSelector, tolerations, priorityClassName }: SchedulingSpec,
+  pod: V1PodSpec,
+): V1PodSpec {
+  const alike = { matchLabels: selectorLabels(cluster.name, component) };
   return {
+    serviceAccountName: componentName(cluster.name, component),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     securityContext: POD_SECURITY,
-    affinity: apart(cluster, component),
+    affinity: apart(spread, alike),
+    topologySpreadConstraints: [overZones(alike)],
+    ...(nodeSelector === undefined ? {} : { nodeSelector: { ...nodeSelector } }),
+    ...(tolerations === undefined ? {} : { tolerations: [...tolerations] }),
+    ...(priorityClassName === undefined ? {} : { priorityClassName }),
     ...pod,
   };
 }
 
-function apart({ name }: ValidatedCluster, component: Component): V1Affinity {
-  const term = {
-    topologyKey: "kubernetes.io/hostname",
-    labelSelector: { matchLabels: selectorLabels(name, component) },
-  };
+function apart(spread: SchedulingSpec["spread"], labelSelector: V1LabelSelector): V1Affinity {
+  const term = { topologyKey: "kubernetes.io/hostname", labelSelector };
   return {
-    podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] },
+    podAntiAffinity:
+      spread === "Required"
+        ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
+        : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] },
   };
 }
 
-/** The volume `data` of each pod of a StatefulSet, deleted with its AaaCluster. */
+/** Preferred, because a volume keeps its pod in the zone where it was made. */
+function overZones(labelSelector: V1LabelSelector): V1TopologySpreadConstraint {
+  return { maxSkew: 1, topologyKey: "topology.kubernetes.io/zone", whenUnsatisfiable: "ScheduleAnyway", labelSelector };
+}
+
+/**
+ * The volume `data` of each pod of a StatefulSet. Kubernetes never deletes it: whoever deletes a StatefulSet by hand
+ * gets it back with its data. The operator does, with the AaaCluster (see `claims.ts`).
+ */
 export function dataVolume(
+  { name }: ValidatedCluster,
   { size, storageClassName }: StorageSpec,
-  whenScaled: "Delete" | "Retain",
 ): Pick<V1StatefulSetSpec, "volumeClaimTemplates" | "persistentVolumeClaimRetentionPolicy"> {
   return {
     volumeClaimTemplates: [
       {
-        metadata: { name: "data" },
+        metadata: { name: "data", labels: commonLabels(name) },
         spec: {
           accessModes: ["ReadWriteOnce"],
           resources: { requests: { storage: size } },
@@ -84,13 +106,18 @@ export function dataVolume(
         },
       },
     ],
-    persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled },
+    persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
   };
 }
 
 /** Environment variables from plain values. */
 export function env(values: Readonly<Record<string, string>>): V1EnvVar[] {
   return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+/** An environment variable with a value of a Secret. */
+export function secretEnv(name: string, secretName: string, key: string, optional = false): V1EnvVar {
+  return { name, valueFrom: { secretKeyRef: { name: secretName, key, ...(optional ? { optional } : {}) } } };
 }
 
 /** An environment variable that holds the pod's own name. */

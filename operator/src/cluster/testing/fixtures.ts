@@ -1,7 +1,9 @@
 import Value from "typebox/value";
 import type { AaaCluster } from "../../api/aaacluster.ts";
 import { type AaaClusterSpec, Spec } from "../../api/schema.ts";
-import type { Observed, Workload } from "../observe.ts";
+import type { BrokerReport } from "../broker/index.ts";
+import type { GatewayWorkload, Observed, Workload } from "../observe.ts";
+import type { NodeReport } from "../services.ts";
 import type { Settings } from "../settings.ts";
 import { type ValidatedCluster, validate } from "../validate.ts";
 
@@ -46,6 +48,52 @@ const allReady = (name: string, wanted: number): Workload => ({
   problems: [],
 });
 
+const gateway = (component: GatewayWorkload["component"], port: number): GatewayWorkload => ({
+  ...allReady(`tv-${component}`, 2),
+  component,
+  readyEndpoints: 2,
+  address: `tv-${component}.aaa.svc:${port}`,
+});
+
+const member = (ordinal: number) => ({
+  name: `rabbit@tv-broker-${ordinal}.tv-broker-nodes.aaa.svc.cluster.local`,
+  running: true,
+});
+
+/** What a broker says with which all is well: three members, and a queue with its consumer for each of two nodes. */
+export function wellBroker(
+  changes: Partial<Extract<BrokerReport, { reachable: true }>> = {},
+): Extract<BrokerReport, { reachable: true }> {
+  const members = [0, 1, 2].map(member);
+  const names = members.map(({ name }) => name);
+  return {
+    reachable: true,
+    version: "4.0.5",
+    members,
+    queues: ["tv-aaa-0", "tv-aaa-1"].map((pod) => ({
+      name: `aaa.partition.${pod}`,
+      consumers: 1,
+      members: names,
+      online: names,
+    })),
+    repaired: [],
+    ...changes,
+  };
+}
+
+/** What the two nodes of a cluster say with which all is well. */
+export const wellNodes: readonly NodeReport[] = ["tv-aaa-0", "tv-aaa-1"].map((name) => ({
+  name,
+  queue: `aaa.partition.${name}`,
+  epoch: "1",
+  sequence: "1000",
+  lag: 0,
+  lagSeconds: 0,
+  synced: true,
+  consuming: true,
+  behind: false,
+}));
+
 /** What is observed of a cluster in which all is well. */
 export function allIsWell(changes: Partial<Observed> = {}): Observed {
   return {
@@ -53,17 +101,10 @@ export function allIsWell(changes: Partial<Observed> = {}): Observed {
     oss: allReady("tv-oss", 2),
     ossDatabase: allReady("tv-oss-database", 1),
     nodes: allReady("tv-aaa", 2),
-    gateways: [allReady("tv-broker-gateway", 2), allReady("tv-oss-gateway", 2), allReady("tv-aaa-gateway", 2)],
-    brokerReport: { reachable: true, members: 3, repaired: [] },
-    partitions: ["tv-aaa-0", "tv-aaa-1"].map((name) => ({
-      name,
-      queue: `aaa.partition.${name}`,
-      epoch: "1",
-      sequence: "1000",
-      lag: 0,
-      synced: true,
-    })),
-    endpoints: { broker: "b:5670", oss: "o:6070", aaa: "a:6060" },
+    gateways: [gateway("broker-gateway", 5670), gateway("oss-gateway", 6070), gateway("aaa-gateway", 6060)],
+    brokerReport: wellBroker(),
+    nodeReports: wellNodes,
+    relaying: true,
     ...changes,
   };
 }

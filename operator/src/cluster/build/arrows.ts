@@ -1,0 +1,44 @@
+import type { Component } from "../labels.ts";
+import { PORTS } from "../names.ts";
+import { brokerPorts, type ValidatedCluster } from "../validate.ts";
+
+/** One connection of the picture: who opens it, to whom, on which TCP ports; no ports: any. */
+export interface Arrow {
+  readonly from: Component | "operator" | "anyone";
+  readonly to: Component | "anyone";
+  readonly ports: readonly number[];
+}
+
+/** Every connection that the parts of a cluster need, and none besides. */
+export function arrowsOf(cluster: ValidatedCluster): readonly Arrow[] {
+  return [
+    ...(cluster.broker.external === undefined ? brokerArrows(cluster) : externalBrokerArrows),
+    { from: "anyone", to: "oss-gateway", ports: [PORTS.ossGateway] },
+    { from: "oss-gateway", to: "oss", ports: [PORTS.oss] },
+    { from: "operator", to: "oss", ports: [PORTS.oss] },
+    cluster.oss.database.externalSecretName === undefined
+      ? { from: "oss", to: "oss-database", ports: [PORTS.ossDatabase] }
+      : { from: "oss", to: "anyone", ports: [] },
+    { from: "anyone", to: "aaa-gateway", ports: [PORTS.aaaGateway] },
+    { from: "aaa-gateway", to: "aaa", ports: [PORTS.aaa] },
+    { from: "operator", to: "aaa", ports: [PORTS.aaa] },
+  ];
+}
+
+function brokerArrows(cluster: ValidatedCluster): readonly Arrow[] {
+  const { amqp, management } = brokerPorts(cluster);
+  return [
+    { from: "anyone", to: "broker-gateway", ports: [PORTS.brokerGateway] },
+    { from: "oss", to: "broker-gateway", ports: [PORTS.brokerGateway] },
+    { from: "aaa", to: "broker-gateway", ports: [PORTS.brokerGateway] },
+    { from: "broker-gateway", to: "broker", ports: [amqp] },
+    { from: "broker", to: "broker", ports: [amqp, PORTS.epmd, PORTS.erlangDistribution] },
+    { from: "operator", to: "broker", ports: [management] },
+  ];
+}
+
+/** Where an external broker is, only its Secret says. */
+const externalBrokerArrows: readonly Arrow[] = [
+  { from: "oss", to: "anyone", ports: [] },
+  { from: "aaa", to: "anyone", ports: [] },
+];
