@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheRoot } from "../lib/cache.ts";
 import { dockerAnswers } from "../lib/docker.ts";
@@ -8,14 +8,13 @@ import { withLock } from "../lib/lock.ts";
 import { findCommand } from "../lib/packages.ts";
 import { run, succeeds } from "../lib/run.ts";
 import { step } from "../lib/steps.ts";
+import { auditFlags, auditPolicy } from "./audit.ts";
 import type { Cluster, LoadableImages } from "./cluster.ts";
 
 const NAME = "aaa-cluster";
-const CONFIG = {
-  kind: "Cluster",
-  apiVersion: "kind.x-k8s.io/v1alpha4",
-  nodes: ["control-plane", "worker", "worker", "worker"].map((role) => ({ role })),
-};
+const WORKERS = 3;
+const AUDIT_POLICY = "/etc/kubernetes/audit/policy.json";
+const AUDIT_LOG = "/var/log/kubernetes/audit.log";
 
 /** A three-node Kubernetes in Docker containers, made by kind. */
 export function kindCluster(): Cluster {
@@ -23,6 +22,8 @@ export function kindCluster(): Cluster {
     kubectl: findCommand("kubectl") ?? "kubectl",
     helm: findCommand("helm") ?? "helm",
     kubeconfig: join(cacheRoot(), "kind", "kubeconfig"),
+    auditLog: () =>
+      run("docker", ["exec", `${NAME}-control-plane`, "sh", "-c", `cat ${dirname(AUDIT_LOG)}/audit*.log`]),
   };
   return {
     kind: "kind",
@@ -33,6 +34,34 @@ export function kindCluster(): Cluster {
     down: () => withLock("cluster", down),
     status: () => status(access),
     loadImages,
+  };
+}
+
+/**
+ * Pure: kind's configuration. Its API server is a static pod, and sees of its node what `extraVolumes` names.
+ * Written from the documentation of kind and kubeadm: not yet run on a machine with Docker.
+ */
+function configOf(auditPolicyFile: string): object {
+  const volume = (name: string, path: string, readOnly: boolean): object => ({
+    name,
+    hostPath: path,
+    mountPath: path,
+    readOnly,
+    pathType: "DirectoryOrCreate",
+  });
+  const apiServer = {
+    extraArgs: auditFlags(AUDIT_POLICY, AUDIT_LOG),
+    extraVolumes: [volume("audit-policy", dirname(AUDIT_POLICY), true), volume("audit-log", dirname(AUDIT_LOG), false)],
+  };
+  const controlPlane = {
+    role: "control-plane",
+    extraMounts: [{ hostPath: auditPolicyFile, containerPath: AUDIT_POLICY, readOnly: true }],
+    kubeadmConfigPatches: [JSON.stringify({ kind: "ClusterConfiguration", apiServer })],
+  };
+  return {
+    kind: "Cluster",
+    apiVersion: "kind.x-k8s.io/v1alpha4",
+    nodes: [controlPlane, ...Array.from({ length: WORKERS }, () => ({ role: "worker" }))],
   };
 }
 
@@ -49,8 +78,10 @@ async function up(access: Access): Promise<void> {
   await step("Create the kind cluster", async () => {
     await run("kind", ["delete", "cluster", "--name", NAME]);
     await mkdir(dirname(access.kubeconfig), { recursive: true });
+    const policyFile = join(dirname(access.kubeconfig), "audit-policy.json");
+    await writeFile(policyFile, JSON.stringify(auditPolicy()));
     const options = ["--name", NAME, "--kubeconfig", access.kubeconfig, "--config", "-", "--wait", "180s"];
-    await run("kind", ["create", "cluster", ...options], { input: JSON.stringify(CONFIG) });
+    await run("kind", ["create", "cluster", ...options], { input: JSON.stringify(configOf(policyFile)) });
   });
 }
 
@@ -68,7 +99,7 @@ async function revive(access: Access): Promise<boolean> {
   ];
   return (
     (await succeeds("kind", ["export", "kubeconfig", ...kubeconfig])) &&
-    (await nodes()).length === CONFIG.nodes.length &&
+    (await nodes()).length === 1 + WORKERS &&
     (await succeeds(access.kubectl, ready))
   );
 }

@@ -1,10 +1,12 @@
 import { run } from "./run.ts";
 
-/** How to reach a Kubernetes cluster: paths of the command line tools and of a kubeconfig. */
+/** How to reach a Kubernetes cluster: paths of the command line tools and of a kubeconfig, and what it has recorded. */
 export interface Access {
   readonly kubectl: string;
   readonly helm: string;
   readonly kubeconfig: string;
+  /** The text of the API server's audit log, which has what the operator asked for (`requestsOf` reads it). */
+  readonly auditLog: () => Promise<string>;
 }
 
 /** The fields of a Kubernetes object that the tools and tests read. */

@@ -1,3 +1,5 @@
+import { auditFlags } from "../audit.ts";
+import { auditLogFile, auditPolicyFile } from "./audit-log.ts";
 import { CA_CERTIFICATE, certificateFile, FRONT_PROXY, keyFile, SERVICE_ACCOUNT_KEY } from "./certificates.ts";
 import type { Daemon } from "./daemons.ts";
 import { kubeconfigFile } from "./kubeconfig.ts";
@@ -66,6 +68,7 @@ function apiServer(): Daemon {
     "requestheader-username-headers": "X-Remote-User",
     "proxy-client-cert-file": certificateFile("front-proxy"),
     "proxy-client-key-file": keyFile("front-proxy"),
+    ...auditFlags(auditPolicyFile(), auditLogFile()),
   });
 }
 

@@ -6,6 +6,7 @@ import { until } from "../../lib/until.ts";
 import type { Cluster, LoadableImages } from "../cluster.ts";
 import { checkSources } from "../tools.ts";
 import { applyAddons } from "./addons.ts";
+import { readAuditLog, writeAuditPolicy } from "./audit-log.ts";
 import type { BaseImage } from "./base-image.ts";
 import { ensureCertificates, IDENTITIES } from "./certificates.ts";
 import { removeCgroup } from "./cgroups.ts";
@@ -28,6 +29,7 @@ export function localCluster(): Cluster {
     kubectl: statePath("bin", "kubectl"),
     helm: statePath("bin", "helm"),
     kubeconfig: kubeconfigFile("admin"),
+    auditLog: readAuditLog,
   };
   return {
     kind: "local",
@@ -53,7 +55,7 @@ async function up(access: Access): Promise<void> {
   const image = await buildPrograms();
   await step("Network and certificates", async () => {
     await makeState();
-    await Promise.all([ensureNetwork(), ensureCertificates(), installPrograms()]);
+    await Promise.all([ensureNetwork(), ensureCertificates(), installPrograms(), writeAuditPolicy()]);
     await Promise.all(Object.keys(IDENTITIES).map(writeKubeconfig));
   });
   await Promise.all([
