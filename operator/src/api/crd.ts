@@ -1,6 +1,6 @@
 import { AAA_CLUSTER } from "./aaacluster.ts";
 import type { PrinterColumn, Schema } from "./openapi.ts";
-import { Spec } from "./schema.ts";
+import { RULES, Spec } from "./schema.ts";
 import { Status } from "./status.ts";
 
 const { group, version, kind, plural } = AAA_CLUSTER;
@@ -95,6 +95,7 @@ function rootSchema(): Schema {
         rule: `size(self.metadata.name) <= ${LONGEST_NAME} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')`,
         message: `the name is part of host names: write at most ${LONGEST_NAME} lower case letters, digits and dashes, beginning with a letter`,
       },
+      ...RULES,
     ],
   };
 }

@@ -103,6 +103,8 @@ const KEEPALIVED = {
   ),
 };
 
+// The default, {}, must fit the rules too, and has no mode yet.
+const IS_KEEPALIVED = "has(self.mode) && self.mode == 'Keepalived'";
 const KEEPALIVED_FIELDS = Object.keys(KEEPALIVED);
 
 /** HAProxy pods behind one address. */
@@ -125,15 +127,15 @@ export const Gateway = Type.Object(
     default: {},
     "x-kubernetes-validations": [
       {
-        rule: "self.mode != 'Keepalived' || (has(self.virtualIP) && has(self.interface))",
+        rule: `!(${IS_KEEPALIVED}) || (has(self.virtualIP) && has(self.interface))`,
         message: "mode: Keepalived needs virtualIP, as 192.0.2.10, and interface, as eth0",
       },
       {
-        rule: `self.mode == 'Keepalived' || !(${KEEPALIVED_FIELDS.map((field) => `has(self.${field})`).join(" || ")})`,
+        rule: `${IS_KEEPALIVED} || !(${KEEPALIVED_FIELDS.map((field) => `has(self.${field})`).join(" || ")})`,
         message: `${KEEPALIVED_FIELDS.join(", ")} need mode: Keepalived`,
       },
       {
-        rule: "self.mode != 'Keepalived' || self.service.type == 'ClusterIP'",
+        rule: `!(${IS_KEEPALIVED}) || self.service.type == 'ClusterIP'`,
         message: "mode: Keepalived has its address by VRRP: write service.type: ClusterIP, or leave it out",
       },
     ],

@@ -216,10 +216,19 @@ const Nodes = Type.Object(
 );
 
 const GATEWAY_PAIRS = [
-  ["broker.gateway", "oss.gateway"],
-  ["broker.gateway", "nodes.gateway"],
-  ["oss.gateway", "nodes.gateway"],
+  ["broker", "oss"],
+  ["broker", "nodes"],
+  ["oss", "nodes"],
 ] as const;
+
+/** Rules on a whole AaaCluster: within the spec its default, {}, would have to fit them without the parts' defaults. */
+export const RULES = GATEWAY_PAIRS.map(([one, other]) => {
+  const [a, b] = [`self.spec.${one}.gateway`, `self.spec.${other}.gateway`];
+  return {
+    rule: `!has(${a}.virtualIP) || !has(${b}.virtualIP) || ${a}.virtualIP != ${b}.virtualIP`,
+    message: `the gateways of ${one} and ${other} cannot hold the same virtualIP: write another address for one of them`,
+  };
+});
 
 /** What a user may ask for. Every field has a default, so `spec: {}` is a whole cluster. */
 export const Spec = Type.Object(
@@ -235,10 +244,6 @@ export const Spec = Type.Object(
   {
     description: "What the cluster shall be.",
     default: {},
-    "x-kubernetes-validations": GATEWAY_PAIRS.map(([one, other]) => ({
-      rule: `!has(self.${one}.virtualIP) || !has(self.${other}.virtualIP) || self.${one}.virtualIP != self.${other}.virtualIP`,
-      message: `${one} and ${other} cannot hold the same virtualIP: write another address for one of them`,
-    })),
   },
 );
 
