@@ -67,10 +67,21 @@ test("under a load that never lets the queue run empty a node that keeps up is n
   }
 });
 
+test("a queue that is not passed before it is measured again counts from when it was measured first", () => {
+  const freshness = caughtUp(0);
+  freshness.measured(5, 10 * SECOND);
+  freshness.took(2, [], 7n);
+  freshness.measured(5, 12 * SECOND);
+  freshness.took(3, [], 9n);
+  freshness.took(1, [9n], 9n);
+  expect(freshness.seconds(40 * SECOND, true)).toBe(30);
+});
+
 test("messages that vanish from a measured queue do not hide that it is empty", () => {
   const freshness = caughtUp(0);
-  freshness.measured(10, 10 * SECOND);
+  freshness.measured(2, 10 * SECOND);
   freshness.measured(0, 12 * SECOND);
+  freshness.took(2, [], 9n);
   freshness.took(1, [9n], 9n);
   expect(freshness.seconds(32 * SECOND, true)).toBe(20);
 });

@@ -15,11 +15,14 @@ let vhost: FreshVhost;
 beforeAll(async () => {
   vhost = await freshVhost();
 });
-afterAll(() => vhost[Symbol.asyncDispose]());
+const stop = new AbortController();
+afterAll(async () => {
+  stop.abort();
+  await vhost[Symbol.asyncDispose]();
+});
 
-const signal = new AbortController().signal;
 const settings = (url: string) => brokerSettings({ BROKER_URL: url, BROKER_CREDENTIALS_DIR: vhost.oss.dir });
-const open = (url: string): Promise<BrokerSession> => BrokerSession.open(settings(url), "test", signal);
+const open = (url: string): Promise<BrokerSession> => BrokerSession.open(settings(url), "test", stop.signal);
 const authority = (): string => join(vhost.oss.dir, "ca.crt");
 
 test("a broker whose certificate is for another name is refused", async () => {
@@ -35,7 +38,6 @@ test("a broker that a strange CA vouches for is refused, until the file of the C
 
   const lines: string[] = [];
   const { log } = fastify({ logger: { level: "warn", stream: { write: (line) => lines.push(line) } } });
-  const stop = new AbortController();
   const session = async (): Promise<void> => {
     await using broker = await open(vhost.tlsUrl);
     expect(broker.signal.aborted).toBe(false);
