@@ -1,11 +1,6 @@
-import { errorPolicy } from "./cluster/error-policy.ts";
-import { reconcile } from "./cluster/reconcile.ts";
-import { SecretStore } from "./cluster/secrets/store.ts";
+import { addAaaClusterController } from "./cluster/controller.ts";
 import { settingsFrom } from "./cluster/settings.ts";
-import { World } from "./cluster/world.ts";
 import { createLogger, Manager, stopSignal } from "./kube/index.ts";
-
-const WORKERS = 8;
 
 const log = createLogger(process.env.LOG_LEVEL);
 
@@ -21,27 +16,7 @@ try {
     leaderElection,
     log,
   });
-  const world = new World((resource, scope) => manager.cache(resource, scope));
-  const { client, applier, events } = manager;
-  const now = (): Date => new Date();
-  const secrets = new SecretStore(now);
-  manager.addController({
-    name: "aaacluster",
-    ...world.sources,
-    reconcile: (key, { signal, log }) =>
-      reconcile(key, {
-        client: client.within(signal),
-        applier: applier.within({ signal, log }),
-        events,
-        world,
-        secrets,
-        settings,
-        log,
-        now,
-      }),
-    errorPolicy,
-    workers: WORKERS,
-  });
+  addAaaClusterController(manager, settings);
   log.info({ version: settings.version, namespaces, leaderElection }, "Starting");
   await manager.run(stopSignal());
   log.info("Ended");

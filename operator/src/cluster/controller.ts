@@ -1,0 +1,32 @@
+import type { Manager } from "../kube/index.ts";
+import { errorPolicy } from "./error-policy.ts";
+import { reconcile } from "./reconcile.ts";
+import { SecretStore } from "./secrets/store.ts";
+import type { Settings } from "./settings.ts";
+import { World } from "./world.ts";
+
+const WORKERS = 8;
+
+/** Adds to a manager the controller that makes AaaClusters what their specs say. */
+export function addAaaClusterController(manager: Manager, settings: Settings, now = (): Date => new Date()): void {
+  const world = new World((resource, scope) => manager.cache(resource, scope));
+  const { client, applier, events } = manager;
+  const secrets = new SecretStore(now);
+  manager.addController({
+    name: "aaacluster",
+    ...world.sources,
+    reconcile: (key, { signal, log }) =>
+      reconcile(key, {
+        client: client.within(signal),
+        applier: applier.within({ signal, log }),
+        events,
+        world,
+        secrets,
+        settings,
+        log,
+        now,
+      }),
+    errorPolicy,
+    workers: WORKERS,
+  });
+}
