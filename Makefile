@@ -26,7 +26,7 @@ kubeconfig: $(READY) ## Print the path of the kubeconfig
 test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine too
 	@node test/main.ts
 
-bench: $(READY) ## Measure: NAME=controller-core
+bench: $(READY) ## Measure: NAME=controller-core, or NAME=scale
 	@node test/bench/main.ts $(NAME)
 
 check: $(READY) ## Lint and types alone

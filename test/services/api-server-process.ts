@@ -22,15 +22,20 @@ export interface Program {
  * Starts a program whose output is appended to a file.
  * @param flags name -> value, without the leading `--`
  */
-export async function startProgram(
-  path: string,
-  flags: Readonly<Record<string, string>>,
-  logFile: string,
-): Promise<Program> {
+export function startProgram(path: string, flags: Readonly<Record<string, string>>, logFile: string): Promise<Program> {
   const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+  return startCommand([path, ...args], logFile);
+}
+
+/** Starts a command whose output is appended to a file; without an environment it gets this process's own. */
+export async function startCommand(
+  [path, ...args]: readonly [string, ...string[]],
+  logFile: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Program> {
   const [command, ...rest] = endingWithParent(path, ...args);
   await using log = await open(logFile, "a");
-  const child = spawn(command, rest, { stdio: ["ignore", log.fd, log.fd] });
+  const child = spawn(command, rest, { stdio: ["ignore", log.fd, log.fd], env });
   await once(child, "spawn");
   const exited = once(child, "exit");
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;

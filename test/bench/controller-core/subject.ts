@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { type Usage, usageOf } from "../../lib/process-usage.ts";
 import { endingWithParent } from "../../lib/run.ts";
 import { until } from "../../lib/until.ts";
 import { now } from "./clock.ts";
@@ -22,14 +22,6 @@ export interface Subject extends AsyncDisposable {
 /** By an object's name, in ms. */
 export type Latencies = ReadonlyMap<string, number>;
 
-/** What a process has used since it began. */
-export interface Usage {
-  /** Seconds of all its threads, in user and kernel mode. */
-  readonly cpuSeconds: number;
-  /** The most resident memory it ever had. */
-  readonly peakMib: number;
-}
-
 /** What the controllers print, one JSON object a line; times as `now` says them. */
 interface Lines {
   started?: { readonly at: number };
@@ -38,7 +30,6 @@ interface Lines {
 }
 
 const DEADLINE = { deadlineMs: 120_000, intervalMs: 25 };
-const TICKS_PER_SECOND = 100;
 
 /** Starts a controller with the given flags, name -> value. */
 export function startSubject(program: Program, flags: Readonly<Record<string, string>>): Subject {
@@ -77,14 +68,4 @@ export function startSubject(program: Program, flags: Readonly<Record<string, st
       await closed;
     },
   };
-}
-
-/** What the kernel knows of a process (Linux). */
-async function usageOf(pid: number): Promise<Usage> {
-  const [stat, status] = await Promise.all(["stat", "status"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8")));
-  // The second field is the program's name in brackets, which may hold blanks; user and system time are 14 and 15.
-  const fields = (stat ?? "").slice((stat ?? "").lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  const peakKib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status ?? "")?.[1]);
-  return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMib: peakKib / 1024 };
 }
