@@ -7,14 +7,15 @@ import { Kubectl } from "../lib/kubectl.ts";
 import { OPERATOR_NAMESPACE } from "../lib/operator.ts";
 import { startPlatform } from "../lib/platform.ts";
 import { until } from "../lib/until.ts";
+import { brokerIsRepaired } from "./scenarios/broker-repairs.ts";
+import { childrenComeBack } from "./scenarios/children.ts";
+import { externalPartsServe } from "./scenarios/external.ts";
+import { statusIsHonest } from "./scenarios/honest-status.ts";
+import { strangersStayOutside } from "./scenarios/network.ts";
+import { operatorsChange } from "./scenarios/operators.ts";
+import { rightsAreAllUsed } from "./scenarios/rights.ts";
+import { eventsOf, MINUTE_MS, NAMESPACE, type TheStage } from "./scenarios/stage.ts";
 
-interface Event {
-  readonly reason: string;
-  readonly regarding: object;
-}
-
-const MINUTE_MS = 60_000;
-const NAMESPACE = "aaa-e2e";
 const INVALID_SAMPLES = new URL("../../samples/invalid/", import.meta.url);
 
 // The tests follow one AaaCluster from its first apply to its deletion, so each stands on the one before it.
@@ -44,17 +45,6 @@ describe("the life of an AaaCluster", () => {
       .map(({ name }) => name)
       .filter((name) => name.startsWith("aaa.partition."))
       .sort();
-  }
-
-  async function podUids(): Promise<readonly string[]> {
-    const pods = await tv.kubectl.list("pods", `app.kubernetes.io/instance=${tv.name}`);
-    return pods.map(({ metadata }) => metadata.uid).sort();
-  }
-
-  /** The pod of the operator that holds the Lease; empty when none does. */
-  async function operatorThatLeads(): Promise<string> {
-    const { spec } = await operators.get("lease", "aaa-operator");
-    return (spec.holderIdentity ?? "").split("_")[0];
   }
 
   test(
@@ -214,43 +204,27 @@ describe("the life of an AaaCluster", () => {
   test(
     "Events of the AaaCluster say when it became ready",
     async () => {
-      const { items } = await tv.kubectl.getRaw<{ items: Event[] }>(
-        `/apis/events.k8s.io/v1/namespaces/${NAMESPACE}/events?fieldSelector=reportingController=aaacluster.io/aaa-operator`,
-      );
-      expect(items.map(({ reason }) => reason)).toContain("Ready");
-      expect(items[0]?.regarding).toMatchObject({ kind: "AaaCluster", name: tv.name });
+      const events = await eventsOf({ tv, operators });
+      expect(events.map(({ reason }) => reason)).toContain("Ready");
+      expect(events[0]?.regarding).toMatchObject({ kind: "AaaCluster", name: tv.name });
     },
     MINUTE_MS,
   );
 
-  test.each([
-    ["is asked to end", []],
-    ["is deleted by force", ["--grace-period=0", "--force"]],
-  ])(
-    "when the operator that leads %s, the other goes on, and no pod of the cluster is touched",
-    async (_, how) => {
-      const before = await podUids();
-      const leader = await operatorThatLeads();
-      await operators.run(["delete", "pod", leader, "--wait=false", ...how]);
-      await tv.kubectl.run(["delete", "service", "tv-aaa-gateway"]);
-      await until("another operator leads", async () => !["", leader].includes(await operatorThatLeads()), {
-        deadlineMs: MINUTE_MS,
-        intervalMs: 500,
-      });
-      await until("the Service is back", () => tv.kubectl.get("service", "tv-aaa-gateway"), { deadlineMs: MINUTE_MS });
-      await tv.ready(MINUTE_MS);
-      expect(await podUids()).toEqual(before);
-      await operators.run(["rollout", "status", "deployment/aaa-operator", "--timeout=60s"]);
-    },
-    4 * MINUTE_MS,
-  );
+  const stage: TheStage = () => ({ tv, operators });
+  brokerIsRepaired(stage);
+  statusIsHonest(stage);
+  strangersStayOutside(stage);
+  childrenComeBack(stage);
+  operatorsChange(stage);
+  externalPartsServe(stage);
 
   test(
     "deleting the AaaCluster leaves nothing behind",
     async () => {
       await tv.kubectl.run(["delete", "aaacluster", tv.name, "--timeout=180s"]);
       const kinds =
-        "pods,services,statefulsets,deployments,configmaps,secrets,persistentvolumeclaims,poddisruptionbudgets,serviceaccounts";
+        "pods,services,statefulsets,deployments,configmaps,secrets,persistentvolumeclaims,poddisruptionbudgets,serviceaccounts,networkpolicies";
       await until(
         "no child of the AaaCluster is left",
         async () => {
@@ -271,4 +245,6 @@ describe("the life of an AaaCluster", () => {
     },
     10 * MINUTE_MS,
   );
+
+  rightsAreAllUsed(stage);
 });

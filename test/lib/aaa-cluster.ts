@@ -35,9 +35,10 @@ const SAMPLE = new URL("../../samples/tv.yaml", import.meta.url);
 /** An AaaCluster on a real Kubernetes, seen and used from outside it. */
 export class AaaCluster {
   readonly kubectl: Kubectl;
-  readonly name = "tv";
+  readonly name: string;
 
-  constructor(access: Access, namespace: string) {
+  constructor(access: Access, namespace: string, name = "tv") {
+    this.name = name;
     this.kubectl = new Kubectl(access, namespace);
   }
 

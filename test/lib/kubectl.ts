@@ -19,6 +19,7 @@ export interface KubernetesObject {
     readonly generation?: number;
     readonly labels?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
+    readonly ownerReferences?: readonly { readonly uid: string }[];
   };
   // biome-ignore lint/suspicious/noExplicitAny: objects of any kind; each reader knows the fields it wants
   readonly [field: string]: any;

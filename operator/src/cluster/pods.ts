@@ -17,8 +17,12 @@ export function addressOf(pod: LivePod | undefined, port: number): string | unde
 const ON_THE_WAY = new Set(["PodInitializing", "ContainerCreating"]);
 
 /** Why a pod is not ready, in words a person can act on. */
-export function podProblem({ metadata, status }: LivePod): string {
-  if (metadata.deletionTimestamp !== undefined) return "is terminating";
+export function podProblem({ metadata, spec, status }: LivePod): string {
+  if (metadata.deletionTimestamp !== undefined) {
+    const where = spec?.nodeName === undefined ? "" : ` on node ${spec.nodeName}`;
+    const holders = metadata.finalizers ?? [];
+    return `is terminating${where}${holders.length === 0 ? "" : `, held by ${holders.join(", ")}`}`;
+  }
   const unscheduled = status?.conditions?.find(
     ({ type, status: value }) => type === "PodScheduled" && value === "False",
   );
