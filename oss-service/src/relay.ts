@@ -29,7 +29,7 @@ export interface RelaySettings {
 /** Whether this instance relays now, for who asks from outside. */
 export class RelayDuty {
   /** The broker session of the current term; null outside one. */
-  session: BrokerSession | null = null;
+  session: Pick<BrokerSession, "signal" | "blocked"> | null = null;
 
   /** Whether it holds the relay's lock and a broker session to publish with, which the broker does not hold back. */
   get relaying(): boolean {
