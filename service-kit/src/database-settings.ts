@@ -14,7 +14,7 @@ export interface DatabaseSettings {
   readonly database: string;
   readonly user: string;
   readonly sslMode: (typeof SSL_MODES)[number];
-  /** PEM file of the CAs to believe; without it the public ones. */
+  /** PEM file of the CAs to believe; the public ones when there is no such file. */
   readonly sslRootCert?: string | undefined;
   readonly passwordFile?: string | undefined;
 }
@@ -56,31 +56,36 @@ export async function connectionOptions(settings: DatabaseSettings): Promise<pg.
   };
 }
 
-/** As libpq: `require` verifies nothing unless it is given CAs, and a socket is never encrypted. */
+/** As libpq: `require` verifies nothing unless there are CAs, and a socket is never encrypted. */
 function tlsOptions({ host, sslMode, sslRootCert }: DatabaseSettings): ConnectionOptions | false {
   if (sslMode === "disable" || host.startsWith("/")) return false;
-  const anyName = sslMode === "verify-full" ? {} : { checkServerIdentity: () => undefined };
-  if (sslRootCert === undefined) return { rejectUnauthorized: sslMode !== "require", ...anyName };
   let known = readAuthorities(sslRootCert);
   return {
-    rejectUnauthorized: true,
-    ...anyName,
+    rejectUnauthorized: sslMode !== "require" || known !== undefined,
+    ...(sslMode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
     // pg asks once for each connection, and can wait for no answer and take no error.
-    get ca(): string {
+    get ca(): string | undefined {
       try {
-        known = readAuthorities(sslRootCert);
+        known = readAuthorities(sslRootCert) ?? known;
       } catch {}
       return known;
     },
   };
 }
 
-function readAuthorities(path: string): string {
+/** PEM of the CAs in a file. Undefined when there is no such file or it is empty: a Secret need not have one. */
+function readAuthorities(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  const text = readIfThere(path).trim();
+  if (text === "" || text.includes("BEGIN CERTIFICATE")) return text || undefined;
+  throw new SettingsError(`there is no certificate in ${path}, which PGSSLROOTCERT names`);
+}
+
+function readIfThere(path: string): string {
   try {
-    const text = readFileSync(path, "utf8");
-    if (text.includes("BEGIN CERTIFICATE")) return text;
+    return readFileSync(path, "utf8");
   } catch (error) {
+    if (Object(error).code === "ENOENT") return "";
     throw new SettingsError(`cannot read the CA file ${path}, which PGSSLROOTCERT names`, { cause: error });
   }
-  throw new SettingsError(`there is no certificate in ${path}, which PGSSLROOTCERT names`);
 }

@@ -80,12 +80,17 @@ test("what is verified of the database's certificate is what libpq would verify"
   });
 });
 
-test("a CA file that is not there, or has no certificate, is a wrong setting", async () => {
+test("a CA file that is not there or empty is none, and one without a certificate is a wrong setting", async () => {
   const PGSSLROOTCERT = join(folder, "none.crt");
-  const settings = { ...database, PGSSLMODE: "verify-full", PGSSLROOTCERT };
-  await expect(sslOf(settings)).rejects.toThrow(`cannot read the CA file ${PGSSLROOTCERT}`);
-  await writeFile(PGSSLROOTCERT, "");
-  await expect(sslOf(settings)).rejects.toThrow(`there is no certificate in ${PGSSLROOTCERT}`);
+  const verified = { ...database, PGSSLMODE: "verify-full", PGSSLROOTCERT };
+  const required = { ...database, PGSSLMODE: "require", PGSSLROOTCERT };
+  expect(await sslOf(verified)).toEqual({ rejectUnauthorized: true });
+  expect(await sslOf(required)).toMatchObject({ rejectUnauthorized: false });
+  await writeFile(PGSSLROOTCERT, "\n");
+  expect(await sslOf(verified)).toEqual({ rejectUnauthorized: true });
+  await writeFile(PGSSLROOTCERT, "a certificate");
+  await expect(sslOf(verified)).rejects.toThrow(`there is no certificate in ${PGSSLROOTCERT}`);
+  await expect(sslOf({ ...verified, PGSSLROOTCERT: folder })).rejects.toThrow(`cannot read the CA file ${folder}`);
 });
 
 test("a database on a local socket needs no password", async () => {
