@@ -21,7 +21,7 @@ test("a watch counts once, though it is logged when it begins and when it ends",
 });
 
 test("the most frequent calls come first, and a subresource is a kind of its own", () => {
-  const lines = line("a", "patch", "pods", 1) + line("b", "patch", "pods", 2, "status") + line("c", "patch", "pods", 3);
+  const lines = line("a", "patch", "pods", 1, "status") + line("b", "patch", "pods", 2) + line("c", "patch", "pods", 3);
   expect(byKind([...callsIn(lines).values()])).toEqual([
     ["patch pods", 2],
     ["patch pods/status", 1],
