@@ -8,8 +8,11 @@ const CONFLICT_MS = 200;
 /** What a failed reconcile leads to. Nothing is ever given up, but a wrong spec waits until it is changed. */
 export function errorPolicy(error: unknown, failures: number): Action {
   if (error instanceof AggregateError) {
-    const waits = error.errors.map((one) => errorPolicy(one, failures));
-    return { requeueAfterMs: Math.max(...waits.map((wait) => ("requeueAfterMs" in wait ? wait.requeueAfterMs : 0))) };
+    const waits = error.errors.flatMap((one) => {
+      const action = errorPolicy(one, failures);
+      return "requeueAfterMs" in action ? [action.requeueAfterMs] : [];
+    });
+    return waits.length === 0 ? awaitChange : { requeueAfterMs: Math.max(...waits) };
   }
   if (error instanceof InvalidSpec || isOfTerminatingNamespace(error)) return awaitChange;
   if (error instanceof Conflict) return { requeueAfterMs: CONFLICT_MS };
