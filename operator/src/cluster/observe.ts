@@ -4,7 +4,7 @@ import type { BrokerReport } from "./broker/index.ts";
 import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
 import type { Component } from "./labels.ts";
-import { isReady, podProblem } from "./pods.ts";
+import { isOver, isReady, podProblem } from "./pods.ts";
 import { isRelaying, type NodeReport, nodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
@@ -66,7 +66,7 @@ export async function observe(
     workloadOf(
       name,
       wanted,
-      world.pods(object, component),
+      world.pods(object, component).filter((pod) => !isOver(pod)),
       controllers.find(({ metadata }) => metadata.name === name),
     );
   const [nodeReports, relays] = await Promise.all([

@@ -6,6 +6,11 @@ export function isReady({ metadata, status }: LivePod): boolean {
   return isTrue && metadata.deletionTimestamp === undefined;
 }
 
+/** Whether a pod has ended for good, as one that was evicted: its controller makes another, and may let this one lie. */
+export function isOver({ status }: LivePod): boolean {
+  return status?.phase === "Failed" || status?.phase === "Succeeded";
+}
+
 /** Where a pod listens, as host:port; undefined before it has an address. */
 export function addressOf(pod: LivePod | undefined, port: number): string | undefined {
   const ip = pod?.status?.podIP;
