@@ -1,4 +1,5 @@
 import { queuesWithoutMajority, quorumOf } from "./broker/quorum.ts";
+import { partitionPods } from "./broker/topology.ts";
 import { brokerHost } from "./build/broker-config.ts";
 import { partitionQueue } from "./names.ts";
 import type { Observed, Workload } from "./observe.ts";
@@ -104,8 +105,11 @@ const noNodes: Check = ({ cluster }) =>
 
 const nodesThat =
   (reason: Reason, words: string, holds: (node: NodeReport, observed: Observed) => boolean): Check =>
-  ({ observed }) => {
-    const names = observed.nodeReports.filter((node) => holds(node, observed)).map(({ name }) => name);
+  ({ cluster, observed }) => {
+    // One that was scaled away and is still ending takes nothing with it.
+    const wanted = new Set(partitionPods(cluster));
+    const nodes = observed.nodeReports.filter(({ name }) => wanted.has(name));
+    const names = nodes.filter((node) => holds(node, observed)).map(({ name }) => name);
     return names.length === 0 ? null : { reason, message: `${words}: ${names.join(", ")}` };
   };
 
