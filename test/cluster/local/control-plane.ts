@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { auditFlags } from "../audit.ts";
 import { auditLogFile, auditPolicyFile } from "./audit-log.ts";
 import { CA_CERTIFICATE, certificateFile, FRONT_PROXY, keyFile, SERVICE_ACCOUNT_KEY } from "./certificates.ts";
@@ -5,9 +6,18 @@ import type { Daemon } from "./daemons.ts";
 import { kubeconfigFile } from "./kubeconfig.ts";
 import { API_URL, ETCD_URL, HOST_ADDRESS, PORTS, SERVICE_RANGE, statePath } from "./layout.ts";
 
+export interface ControlPlane {
+  readonly etcd: Daemon;
+  readonly apiServer: Daemon;
+  readonly managers: readonly Daemon[];
+  /** Enforces NetworkPolicies on every node. */
+  readonly networkPolicies: Daemon;
+}
+
 /** Pure: the control plane's processes, in the order in which they need each other. */
-export function controlPlane(): { etcd: Daemon; apiServer: Daemon; managers: readonly Daemon[] } {
-  return { etcd: etcd(), apiServer: apiServer(), managers: [controllerManager(), scheduler()] };
+export function controlPlane(): ControlPlane {
+  const managers = [controllerManager(), scheduler()];
+  return { etcd: etcd(), apiServer: apiServer(), managers, networkPolicies: networkPolicies() };
 }
 
 function daemon(name: string, program: string, flags: Readonly<Record<string, string>>): Daemon {
@@ -92,6 +102,12 @@ function scheduler(): Daemon {
     ...clientFlags("scheduler"),
     "secure-port": String(PORTS.scheduler),
   });
+}
+
+/** It runs outside of the nodes, and reaches into the network namespace of each. */
+function networkPolicies(): Daemon {
+  const agent = join(import.meta.dirname, "network-policies", "agent.ts");
+  return { name: "control-plane/network-policies", command: [process.execPath, agent, kubeconfigFile("admin")] };
 }
 
 function clientFlags(identity: string): Record<string, string> {

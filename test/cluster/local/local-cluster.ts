@@ -67,7 +67,7 @@ async function up(access: Access): Promise<void> {
 }
 
 async function startControlPlane(access: Access): Promise<void> {
-  const { etcd, apiServer, managers } = controlPlane();
+  const { etcd, apiServer, managers, networkPolicies } = controlPlane();
   await ensureDaemon(etcd);
   await ensureDaemon(apiServer);
   const kubectl = new Kubectl(access, "default");
@@ -76,7 +76,7 @@ async function startControlPlane(access: Access): Promise<void> {
     const words = await Promise.all([etcd, apiServer].map(({ name }) => lastWords(name)));
     throw new Error(`the control plane does not start; it said last:\n${words.join("\n")}`, { cause });
   });
-  for (const manager of managers) await ensureDaemon(manager);
+  for (const daemon of [...managers, networkPolicies]) await ensureDaemon(daemon);
 }
 
 async function startContainerds(image: BaseImage): Promise<void> {
