@@ -1,36 +1,17 @@
 import { expect, test } from "@jest/globals";
-import type { V1PodSpec, V1StatefulSetSpec } from "@kubernetes/client-node";
-import type { Desired } from "../../kube/index.ts";
-import { aCluster, anAaaCluster, SETTINGS } from "../testing/fixtures.ts";
+import type { AaaClusterSpec } from "../../api/schema.ts";
+import { derivedSecrets } from "../secrets/generate.ts";
+import { builtOf, kindAndName, secretsOf, workloadsOf } from "../testing/children.ts";
+import { aCluster, anAaaCluster, type Partially, SETTINGS } from "../testing/fixtures.ts";
+import { FULL, SHAPES } from "../testing/specs.ts";
 import { validate } from "../validate.ts";
 import { build } from "./index.ts";
 
-interface Workload {
-  readonly kind: string;
-  readonly name: string;
-  readonly spec: V1StatefulSetSpec;
-  readonly pod: V1PodSpec;
-}
-
-const kindAndName = ({ resource, manifest }: Desired): string => `${resource.kind}/${manifest.metadata.name}`;
-
-function workloads(children: readonly Desired[]): Workload[] {
-  return children.flatMap(({ resource, manifest }) => {
-    const { spec } = manifest as unknown as { readonly spec?: V1StatefulSetSpec };
-    const pod = spec?.template?.spec;
-    return spec === undefined || pod === undefined
-      ? []
-      : [{ kind: resource.kind, name: manifest.metadata.name, spec, pod }];
-  });
-}
-
-const find = (name: string, children = build(aCluster())): Workload => {
-  const found = workloads(children).find((workload) => workload.name === name);
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
-
 const COMPONENTS = ["broker", "oss-database", "oss", "aaa", "broker-gateway", "oss-gateway", "aaa-gateway"];
+
+const WORKLOADS = SHAPES.flatMap(([shape, spec]) =>
+  workloadsOf(aCluster(spec)).map((workload) => [`${workload.kind} ${workload.name}`, shape, workload] as const),
+);
 
 test("an AaaCluster is made of exactly these children, pods last", () => {
   expect(build(aCluster()).map(kindAndName)).toEqual([
@@ -64,121 +45,161 @@ test("an AaaCluster is made of exactly these children, pods last", () => {
   ]);
 });
 
-test("a part with a single pod has no disruption budget, which would only block drains", () => {
-  const children = build(aCluster({ broker: { replicas: 1 }, nodes: { replicas: 1, gateway: { replicas: 1 } } }));
-  const budgets = children.filter(({ resource }) => resource.kind === "PodDisruptionBudget").map(kindAndName);
-  expect(budgets).not.toContain("PodDisruptionBudget/tv-broker");
-  expect(budgets).not.toContain("PodDisruptionBudget/tv-aaa");
-  expect(budgets).not.toContain("PodDisruptionBudget/tv-aaa-gateway");
-  expect(budgets).toContain("PodDisruptionBudget/tv-oss");
+test("what is external has no child at all", () => {
+  const children = (spec: object): string[] => build(aCluster(spec)).map(kindAndName);
+  expect(children({ broker: { external: { secretName: "s" } } }).filter((child) => child.includes("broker"))).toEqual(
+    [],
+  );
+  expect(
+    children({ oss: { database: { externalSecretName: "s" } } }).filter((child) => child.includes("database")),
+  ).toEqual([]);
 });
 
-test.each(workloads(build(aCluster())).map((workload) => [`${workload.kind} ${workload.name}`, workload] as const))(
-  "%s runs under the restricted standard, spread over hosts, without a token",
-  (_, { pod }) => {
+test.each(WORKLOADS)(
+  "%s of a spec with %s runs under the restricted standard, without a token",
+  (_, __, { pod, containers }) => {
     expect(pod.automountServiceAccountToken).toBe(false);
-    expect(pod.securityContext).toMatchObject({
-      runAsNonRoot: true,
-      runAsUser: 10001,
-      seccompProfile: { type: "RuntimeDefault" },
-    });
-    expect(pod.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution).toHaveLength(1);
-    for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
-      expect(container.securityContext).toEqual({
+    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+    for (const field of ["hostNetwork", "hostPID", "hostIPC"]) expect(pod).not.toHaveProperty(field);
+    for (const { securityContext } of containers) {
+      expect(securityContext).toEqual({
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
         capabilities: { drop: ["ALL"] },
       });
-      expect(container.imagePullPolicy).toBe("IfNotPresent");
-      expect(container.resources?.requests).toHaveProperty("cpu");
     }
+    const kinds = (pod.volumes ?? []).flatMap(({ name, ...source }) => Object.keys(source));
+    expect(["configMap", "emptyDir", "projected", "secret"]).toEqual(expect.arrayContaining(kinds));
   },
 );
 
-test.each(workloads(build(aCluster())).map((workload) => [workload.name, workload] as const))(
-  "%s mounts only volumes that it has",
-  (_, { pod, spec }) => {
-    const volumes = new Set(
-      [...(pod.volumes ?? []), ...(spec.volumeClaimTemplates ?? [])].map((one) =>
-        "metadata" in one ? one.metadata?.name : (one as { name: string }).name,
-      ),
-    );
-    for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
-      for (const mount of container.volumeMounts ?? []) expect(volumes).toContain(mount.name);
-    }
+test.each(WORKLOADS)("%s of a spec with %s asks for the CPU and memory that it needs", (_, __, { containers }) => {
+  for (const { resources } of containers) expect(Object.keys(resources?.requests ?? {})).toContain("cpu");
+});
+
+test.each(WORKLOADS)(
+  "%s of a spec with %s mounts only volumes that it has, and has none that it does not mount",
+  (_, __, { pod, spec, containers }) => {
+    const volumes = [
+      ...(pod.volumes ?? []).map(({ name }) => name),
+      ...(spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name),
+    ];
+    const mounted = containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name));
+    expect([...new Set(mounted)].sort()).toEqual([...volumes].sort());
   },
 );
 
-test("brokers start all at once, each on its own volume, and are ready when they take connections", () => {
-  const { spec, pod } = find("tv-broker");
-  expect(spec).toMatchObject({ replicas: 3, podManagementPolicy: "Parallel", serviceName: "tv-broker-nodes" });
-  expect(spec.persistentVolumeClaimRetentionPolicy).toEqual({ whenDeleted: "Retain", whenScaled: "Retain" });
-  const [rabbitmq] = pod.containers;
-  expect(rabbitmq?.readinessProbe?.tcpSocket?.port).toBe(5672);
-  expect(rabbitmq?.livenessProbe).toBeUndefined();
-  expect(rabbitmq?.env?.find(({ name }) => name === "RABBITMQ_NODENAME")?.value).toBe(
-    "rabbit@$(POD_NAME).tv-broker-nodes.aaa.svc.cluster.local",
+test.each(SHAPES)("all that pods of a spec with %s refer to is built, made, or named by the spec", (_, spec) => {
+  const cluster = aCluster(spec);
+  const names = (kind: string): string[] =>
+    builtOf<{ metadata: { name: string } }>(cluster, kind).map(({ metadata }) => metadata.name);
+  const ofTheSpec = [
+    cluster.broker.tls?.secretName,
+    cluster.broker.external?.secretName,
+    cluster.oss.database.externalSecretName,
+  ];
+  const secrets = [...Object.keys(derivedSecrets(cluster)), ...ofTheSpec];
+  for (const workload of workloadsOf(cluster)) {
+    const {
+      pod,
+      spec: { serviceName },
+    } = workload;
+    for (const secret of secretsOf(workload)) expect(secrets).toContain(secret);
+    for (const { configMap } of pod.volumes ?? [])
+      if (configMap !== undefined) expect(names("ConfigMap")).toContain(configMap.name);
+    expect(names("ServiceAccount")).toContain(pod.serviceAccountName);
+    if (serviceName !== undefined) expect(names("Service")).toContain(serviceName);
+  }
+});
+
+test.each(SHAPES)("every Secret that is made for a spec with %s is of use to a pod, or to the operator", (_, spec) => {
+  const cluster = aCluster(spec);
+  const used = workloadsOf(cluster).flatMap(secretsOf);
+  expect(Object.keys(derivedSecrets(cluster)).filter((name) => !used.includes(name))).toEqual([]);
+});
+
+test.each(SHAPES)("no password or key is in any manifest of a spec with %s", (_, spec) => {
+  const cluster = aCluster(spec);
+  const values = Object.values(derivedSecrets(cluster, "the root")).flatMap((data) =>
+    Object.entries(data).flatMap(([key, value]) => (key === "username" ? [] : [value])),
   );
+  expect(values.length).toBeGreaterThan(3);
+  const text = JSON.stringify(build(cluster));
+  for (const value of values) expect(text).not.toContain(value);
+  // A password that comes by a variable is seen by all that see the pod's processes.
+  const variables = workloadsOf(cluster).flatMap(({ containers }) => containers.flatMap(({ env = [] }) => env));
+  const keys = variables.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.key ?? []);
+  for (const key of ["password", "token", "cookie", "jwks.json"]) expect(keys).not.toContain(key);
 });
 
 test("a change of replicas rolls nothing", () => {
   const templates = (replicas: number) =>
-    workloads(
-      build(aCluster({ broker: { replicas }, oss: { replicas }, nodes: { replicas, gateway: { replicas } } })),
-    ).map(({ spec }) => spec.template);
+    workloadsOf(aCluster({ broker: { replicas }, oss: { replicas }, nodes: { replicas, gateway: { replicas } } })).map(
+      ({ spec }) => spec.template,
+    );
   expect(templates(5)).toEqual(templates(1));
 });
 
-test("a change of the broker's configuration rolls the broker and nothing else", () => {
-  const before = workloads(build(aCluster()));
-  // The share of the disk that is kept free is part of RabbitMQ's configuration.
-  const after = workloads(build(aCluster({ broker: { storage: { size: "5Gi" } } })));
-  const rolled = before.filter(
-    ({ spec }, index) => JSON.stringify(spec.template) !== JSON.stringify(after[index]?.spec.template),
+/** The workloads whose pods a change of the default spec restarts. */
+function rolledBy(spec: Partially<AaaClusterSpec>): string[] {
+  const before = workloadsOf(aCluster());
+  const after = new Map(
+    workloadsOf(aCluster(spec)).map(({ name, spec: { template } }) => [name, JSON.stringify(template)]),
   );
-  expect(rolled.map(({ name }) => name)).toEqual(["tv-broker"]);
+  return before
+    .filter(({ name, spec: { template } }) => after.get(name) !== JSON.stringify(template))
+    .map(({ name }) => name);
+}
+
+test.each<[string, Partially<AaaClusterSpec>, string[]]>([
+  ["the broker's configuration", { broker: { additionalConfig: "heartbeat = 20" } }, ["tv-broker"]],
+  ["the broker's memory", { broker: { resources: { limits: { memory: "1Gi" } } } }, ["tv-broker"]],
+  ["what a queue may hold", { broker: { queue: { maxLength: 5 } } }, []],
+  [
+    "TLS to the broker",
+    { broker: { tls: { secretName: "s" } } },
+    ["tv-broker", "tv-oss", "tv-aaa", "tv-broker-gateway"],
+  ],
+  ["the image of the nodes", { nodes: { image: "i:2" } }, ["tv-aaa"]],
+  ["how far nodes may be behind", { nodes: { maxLagSeconds: 5 } }, ["tv-aaa"]],
+  [
+    "the resources of the OSS database",
+    { oss: { database: { resources: { limits: { cpu: "1" } } } } },
+    ["tv-oss-database"],
+  ],
+  ["the Service of a gateway", { nodes: { gateway: { service: { type: "NodePort" } } } }, []],
+  ["where OSS runs", { oss: { scheduling: { nodeSelector: { disk: "ssd" } } } }, ["tv-oss-database", "tv-oss"]],
+  ["a pause", { paused: true }, []],
+])("a change of %s restarts exactly the pods that it concerns", (_, spec, names) => {
+  expect(rolledBy(spec)).toEqual(names);
 });
 
 test("a new version of the operator rolls nothing by itself", () => {
-  const newer = validate(anAaaCluster(), { ...SETTINGS, version: "next" });
-  expect(build(newer)).toEqual(build(aCluster()));
-});
-
-test("an AAA pod has its PostgreSQL as a sidecar on its own volume", () => {
-  const { pod } = find("tv-aaa");
-  const [postgresql] = pod.initContainers ?? [];
-  expect(postgresql).toMatchObject({ name: "postgresql", restartPolicy: "Always", args: ["-c", "listen_addresses="] });
-  expect(postgresql?.startupProbe?.exec?.command).toContain("/run/postgresql");
-  const [service] = pod.containers;
-  expect(service?.env).toContainEqual({
-    name: "PARTITION",
-    valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } },
-  });
-  expect(service?.readinessProbe?.httpGet).toEqual({ path: "/readyz", port: 6600 });
-});
-
-test("services find the broker through its gateway, and no password is in any manifest", () => {
-  const children = build(aCluster());
-  for (const name of ["tv-oss", "tv-aaa"]) {
-    const url = find(name, children).pod.containers[0]?.env?.find((one) => one.name === "BROKER_URL")?.value;
-    expect(url).toBe("amqp://tv-broker-gateway.aaa.svc:5670/aaa");
+  for (const [, spec] of SHAPES) {
+    expect(build(validate(anAaaCluster(spec), { ...SETTINGS, version: "next" }))).toEqual(build(aCluster(spec)));
   }
-  expect(JSON.stringify(children)).not.toMatch(/POSTGRES_PASSWORD"|"PASSWORD"/);
 });
 
-test("names stay within the limits of Kubernetes for the longest legal name", () => {
-  const longest = { ...anAaaCluster(), metadata: { name: "a".repeat(30), namespace: "aaa", uid: "u" } };
-  for (const { manifest } of build(validate(longest, SETTINGS)))
-    expect(manifest.metadata.name.length).toBeLessThanOrEqual(52);
+test("names in DNS end in the domain of the Kubernetes cluster where no resolver adds it", () => {
+  const text = JSON.stringify(build(validate(anAaaCluster(FULL), { ...SETTINGS, clusterDomain: "k8s.example" })));
+  expect(text).toContain("tv-broker-nodes.aaa.svc.k8s.example");
+  expect(text).not.toContain("cluster.local");
 });
 
-test("the Service of a gateway takes its type, port and annotations from the spec", () => {
-  const service = { type: "NodePort" as const, nodePort: 30060, annotations: { "x/y": "z" } };
-  const child = build(aCluster({ nodes: { gateway: { service } } })).find(
-    (one) => kindAndName(one) === "Service/tv-aaa-gateway",
-  );
-  expect(child?.manifest).toMatchObject({
-    metadata: { annotations: { "x/y": "z" } },
-    spec: { type: "NodePort", ports: [{ port: 6060, nodePort: 30060 }] },
-  });
+// The name of one cluster may be the beginning of another's: tv, and tv-broker.
+test("no two clusters of a namespace want an object of the same kind and name", () => {
+  const suffixes = new Map<string, Set<string>>();
+  for (const [, spec] of SHAPES) {
+    const cluster = aCluster(spec);
+    const secrets = ["tv-root", ...Object.keys(derivedSecrets(cluster))].map((name) => `Secret/${name}`);
+    for (const child of [...build(cluster).map(kindAndName), ...secrets]) {
+      const [kind = "", name = ""] = child.split("/");
+      suffixes.set(kind, (suffixes.get(kind) ?? new Set()).add(name.slice("tv".length)));
+    }
+  }
+  for (const [kind, ofKind] of suffixes) {
+    const all = [...ofKind];
+    const meeting = all.filter((one) => all.some((other) => other !== one && one.endsWith(other)));
+    expect([kind, meeting]).toEqual([kind, []]);
+  }
 });

@@ -7,7 +7,8 @@ import type { NodeReport } from "../services.ts";
 import type { Settings } from "../settings.ts";
 import { type ValidatedCluster, validate } from "../validate.ts";
 
-type Partially<T> = { readonly [K in keyof T]?: T[K] extends object ? Partially<T[K]> : T[K] };
+/** Any part of it. */
+export type Partially<T> = { readonly [K in keyof T]?: T[K] extends object ? Partially<T[K]> : T[K] };
 
 export const SETTINGS: Settings = {
   version: "test",

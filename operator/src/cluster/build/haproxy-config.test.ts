@@ -1,0 +1,102 @@
+import { expect, test } from "@jest/globals";
+import { aCluster } from "../testing/fixtures.ts";
+import { WITH_TLS } from "../testing/specs.ts";
+import { type Gateway, gatewaysOf } from "./gateways.ts";
+import { haproxyConfig } from "./haproxy-config.ts";
+
+/** The lines of each section of a gateway's configuration, by the section's first line. */
+function sections(component: Gateway["component"], spec = {}): ReadonlyMap<string, readonly string[]> {
+  const gateway = gatewaysOf(aCluster(spec)).find((one) => one.component === component);
+  if (gateway === undefined) throw new Error(`no gateway ${component}`);
+  const blocks = haproxyConfig(gateway).trim().split(/\n\n+/);
+  return new Map(
+    blocks.map((block) => {
+      const [heading = "", ...lines] = block.split("\n");
+      return [heading, lines.map((line) => line.trim())];
+    }),
+  );
+}
+
+const COMPONENTS = ["broker-gateway", "oss-gateway", "aaa-gateway"] as const;
+const HTTP = ["oss-gateway", "aaa-gateway"] as const;
+
+test.each([
+  ["broker-gateway", "tcp", "bind :5670", "server 9 tv-broker-nodes.aaa.svc.cluster.local:5672"],
+  ["oss-gateway", "http", "bind :6070", "server 5 tv-oss-nodes.aaa.svc.cluster.local:6700"],
+  ["aaa-gateway", "http", "bind :6060", "server 50 tv-aaa-nodes.aaa.svc.cluster.local:6600"],
+] as const)("%s speaks %s and passes on to every pod behind it", (component, mode, bind, servers) => {
+  const config = sections(component);
+  expect(config.get(`frontend entrance from ${mode}`)).toEqual([bind, "default_backend servers"]);
+  expect(config.get(`backend servers from ${mode}`)).toContain(`server-template ${servers}`);
+  expect([...config.keys()]).toEqual([
+    "global",
+    "resolvers cluster",
+    `defaults ${mode}`,
+    `frontend entrance from ${mode}`,
+    `backend servers from ${mode}`,
+    "defaults health",
+    "frontend health from health",
+  ]);
+});
+
+test("the broker gateway passes TLS on without a look into it", () => {
+  const backend = sections("broker-gateway", WITH_TLS).get("backend servers from tcp");
+  expect(backend).toContain("server-template server 9 tv-broker-nodes.aaa.svc.cluster.local:5671");
+  expect(haproxyConfig(gatewaysOf(aCluster(WITH_TLS))[0] as Gateway)).not.toMatch(/ssl|crt/);
+});
+
+test.each(HTTP)("%s sends requests only to pods that say they are ready", (component) => {
+  expect(sections(component).get("backend servers from http")).toEqual(
+    expect.arrayContaining(["option httpchk GET /readyz", "http-check expect status 200"]),
+  );
+});
+
+test("brokers are asked for nothing but a connection", () => {
+  expect(sections("broker-gateway").get("backend servers from tcp")).not.toContainEqual(
+    expect.stringMatching(/^(option httpchk|http-check)/),
+  );
+});
+
+test.each(HTTP)("%s sends a request again only when nobody has seen it", (component) => {
+  const defaults = sections(component).get("defaults http");
+  expect(defaults).toContain("retry-on conn-failure");
+  expect(defaults).toContain("option redispatch 1");
+});
+
+test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when there is none", (component) => {
+  const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
+  const options = servers?.find((line) => line.startsWith("default-server"));
+  for (const option of ["check", "inter 1s", "fall 2", "resolvers cluster", "init-addr none"]) {
+    expect(options).toContain(option);
+  }
+  expect(sections(component).get("resolvers cluster")).toContain("parse-resolv-conf");
+});
+
+test.each(COMPONENTS)("%s closes the sessions of a pod that is down, so that clients go elsewhere", (component) => {
+  const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
+  expect(servers?.join()).toContain("on-marked-down shutdown-sessions");
+  expect(servers).toContain("balance leastconn");
+});
+
+test("connections to the broker may be quiet for hours", () => {
+  expect(sections("broker-gateway").get("defaults tcp")).toEqual(
+    expect.arrayContaining(["timeout client 3h", "timeout server 3h", "option clitcpka", "option srvtcpka"]),
+  );
+});
+
+test.each(COMPONENTS)("%s is alive at once, ready while a server is up, and has metrics", (component) => {
+  expect(sections(component).get("frontend health from health")).toEqual([
+    "bind :8404",
+    "acl nobody nbsrv(servers) eq 0",
+    'http-request return status 200 content-type text/plain string "alive" if { path /livez }',
+    'http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody',
+    'http-request return status 200 content-type text/plain string "ready" if { path /readyz }',
+    "http-request use-service prometheus-exporter if { path /metrics }",
+  ]);
+});
+
+test("no configuration depends on how many pods are behind a gateway", () => {
+  const configs = (replicas: number): string[] =>
+    gatewaysOf(aCluster({ broker: { replicas }, nodes: { replicas }, oss: { replicas } })).map(haproxyConfig);
+  expect(configs(5)).toEqual(configs(1));
+});
