@@ -4,7 +4,7 @@
  * A `Manager` is one process of an operator. Ask it for a `Cache` of each kind, add a controller whose `reconcile` makes
  * the world as an object says, and `run` it. `docs/controller-core.md` has a whole operator.
  */
-export { Applier, Foreign, type Manifest, type Stamp } from "./apply/apply.ts";
+export { Applier, Foreign, Leftover, type Manifest, type Stamp } from "./apply/apply.ts";
 export { type ApplySet, applySet, type Desired } from "./apply/apply-set.ts";
 export { addFinalizer, removeFinalizer } from "./apply/finalizers.ts";
 export { parseQuantity } from "./apply/quantity.ts";

@@ -1,4 +1,4 @@
-import { type Applier, Conflict, controllerOf, type KubeClient, pathOf, type Stamp } from "../../kube/index.ts";
+import { type Applier, Conflict, controllerOf, type KubeClient, type Stamp } from "../../kube/index.ts";
 import { SECRET } from "../kinds.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import { derivedSecrets, newRoot } from "./generate.ts";
@@ -26,9 +26,8 @@ export async function ownSecrets(
   const errors: Error[] = [];
   const secretOf = async (name: string, generate: () => SecretData): Promise<SecretData | undefined> => {
     try {
-      const found = await readOwn(ctx, name, stamp);
-      if (found !== undefined) return decoded(found);
-      return cluster.paused ? undefined : decoded(await create(ctx, name, generate(), stamp));
+      const found = (await readOwn(ctx, name, stamp, cluster)) ?? (await create(ctx, name, generate, stamp, cluster));
+      return found === undefined ? undefined : decoded(found);
     } catch (error) {
       errors.push(error instanceof Error ? error : new Error(String(error)));
       return undefined;
@@ -43,17 +42,36 @@ export async function ownSecrets(
   return { own: Object.fromEntries(found), errors };
 }
 
-async function readOwn(ctx: SecretContext, name: string, stamp: Stamp): Promise<SecretObject | undefined> {
-  const secret = await ctx.secrets.read(ctx.client, stamp.namespace, name, MAX_AGE_MS);
-  if (secret === undefined || controllerOf(secret)?.uid === stamp.owner.uid) return secret;
+async function readOwn(
+  ctx: SecretContext,
+  name: string,
+  stamp: Stamp,
+  { paused }: ValidatedCluster,
+): Promise<SecretObject | undefined> {
+  const { client, secrets, applier } = ctx;
+  const read = (maxAgeMs: number) => secrets.read(client, stamp.namespace, name, maxAgeMs);
+  const isOurs = (secret: SecretObject): boolean => controllerOf(secret)?.uid === stamp.owner.uid;
+  const known = await read(MAX_AGE_MS);
+  if (known === undefined || isOurs(known)) return known;
+  // What somebody else had may be gone by now.
+  const found = await read(0);
+  if (found === undefined || isOurs(found)) return found;
+  if (paused) return undefined;
   // Adopts an orphan of ours, and rejects for whatever belongs to somebody else.
-  await ctx.applier.apply(SECRET, { metadata: { name } }, secret, stamp);
-  return ctx.secrets.read(ctx.client, stamp.namespace, name, 0);
+  await applier.apply(SECRET, { metadata: { name } }, found, stamp);
+  return read(0);
 }
 
-async function create(ctx: SecretContext, name: string, data: SecretData, stamp: Stamp): Promise<SecretObject> {
+async function create(
+  ctx: SecretContext,
+  name: string,
+  generate: () => SecretData,
+  stamp: Stamp,
+  cluster: ValidatedCluster,
+): Promise<SecretObject | undefined> {
+  if (cluster.paused) return undefined;
   const { namespace } = stamp;
-  const manifest = { metadata: { name }, type: "Opaque", stringData: data };
+  const manifest = { metadata: { name }, type: "Opaque", stringData: generate() };
   try {
     const created: SecretObject = await ctx.applier.createOnce(SECRET, manifest, stamp);
     ctx.secrets.note(namespace, name, created);
@@ -61,6 +79,7 @@ async function create(ctx: SecretContext, name: string, data: SecretData, stamp:
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
     // Somebody was quicker.
-    return await ctx.client.request<SecretObject>("GET", pathOf(SECRET, { namespace, name }));
+    await ctx.secrets.read(ctx.client, namespace, name, 0);
+    return readOwn(ctx, name, stamp, cluster);
   }
 }

@@ -11,6 +11,11 @@ export class Foreign extends Error {
   override readonly name = "Foreign";
 }
 
+/** An object of this name belongs to an owner of the same name that was deleted. It goes, and can be made then. */
+export class Leftover extends Error {
+  override readonly name = "Leftover";
+}
+
 export interface ApplierOptions {
   readonly client: KubeClient;
   /** The name under which the server records what we set. */
@@ -84,7 +89,8 @@ export class Applier {
    * of the stamp is an orphan of ours, as a deletion with `--cascade=orphan` leaves it, and is adopted.
    * @param live the object as the cache knows it
    * @returns the object as it is now
-   * @throws Foreign when an object of that name belongs to somebody else, Conflict when the live object has been
+   * @throws Foreign when an object of that name belongs to somebody else, Leftover when to another owner of the same
+   * name, Conflict when the live object has been
    * replaced by another meanwhile, or what else the API server says
    */
   async apply(resource: Resource, manifest: Manifest, live: KubeObject | undefined, stamp: Stamp): Promise<KubeObject> {
@@ -154,7 +160,7 @@ export class Applier {
   ): Promise<KubeObject> {
     const controller = controllerOf(known);
     if (controller === undefined ? !has(known, labels) : controller.uid !== owner.uid) {
-      throw foreign(resource, known, owner);
+      throw isSameOwner(controller, owner) ? leftover(resource, known, owner) : foreign(resource, known, owner);
     }
     if (covers(known, desired)) return known;
     // With the uid the server refuses to write to, or to make anew, another object of the same name.
@@ -212,6 +218,17 @@ const has = ({ metadata }: KubeObject, labels: Stamp["labels"]): boolean =>
 function rethrowReplaced(error: unknown): never {
   if (!(error instanceof Invalid && error.message.includes("metadata.uid"))) throw error;
   throw new Conflict(409, "Conflict", error.message, { cause: error });
+}
+
+/** Whether two references name the same object but for its uid. */
+function isSameOwner(one: OwnerReference | undefined, other: OwnerReference): boolean {
+  return one?.apiVersion === other.apiVersion && one.kind === other.kind && one.name === other.name;
+}
+
+function leftover({ kind }: Resource, { metadata: { name, namespace } }: KubeObject, owner: OwnerReference): Leftover {
+  return new Leftover(
+    `${kind} ${namespace}/${name} belongs to a deleted ${owner.kind} ${owner.name}, and goes with it`,
+  );
 }
 
 function foreign({ kind }: Resource, { metadata: { name, namespace } }: KubeObject, owner: OwnerReference): Foreign {
