@@ -35,11 +35,17 @@ export async function ownSecrets(
   };
   const root = await secretOf(cluster.names.root, newRoot);
   if (root === undefined) return { own: {}, errors };
+  if ((root.key ?? "") === "") return { own: {}, errors: [...errors, keyless(cluster)] };
   const derived = Object.entries(derivedSecrets(cluster, root.key));
   const found = await Promise.all(
     derived.map(async ([name, data]) => [name, await secretOf(name, () => data)] as const),
   );
   return { own: Object.fromEntries(found), errors };
+}
+
+/** Nothing may follow from no key at all: anyone could tell the passwords. */
+function keyless({ names, namespace }: ValidatedCluster): Error {
+  return new Error(`Secret ${namespace}/${names.root} lacks key: put it back from your copy, or delete the Secret`);
 }
 
 async function readOwn(

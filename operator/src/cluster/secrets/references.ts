@@ -61,7 +61,7 @@ function referencesOf({ broker, oss, names, namespace }: ValidatedCluster): read
             keys: ["host", "port", "username", "password"],
             condition: "BrokerReady" as const,
             holds: ALL_THAT_SPEAK_TO_THE_BROKER,
-            flaw: portFlaw,
+            flaw: portFlaw("port", "management-port"),
           },
         ]),
     ...(tls === undefined
@@ -85,7 +85,7 @@ function referencesOf({ broker, oss, names, namespace }: ValidatedCluster): read
             keys: ["host", "port", "dbname", "username", "password"],
             condition: "OssReady" as const,
             holds: ["oss"] as const,
-            flaw: portFlaw,
+            flaw: portFlaw("port"),
           },
         ]),
   ];
@@ -108,8 +108,16 @@ function problemOf(
 
 const listed = (keys: readonly string[]): string => keys.join(", ").replace(/, ([^,]*)$/, " and $1");
 
-function portFlaw({ port = "" }: SecretData): string | null {
-  return /^[0-9]{1,5}$/.test(port) && Number(port) <= 65_535 ? null : `has port ${port}: write a number, as 5432`;
+const portFlaw =
+  (...keys: readonly string[]) =>
+  (data: SecretData): string | null => {
+    const wrong = keys.find((key) => !isPort(data[key]));
+    return wrong === undefined ? null : `has ${wrong} ${data[wrong]}: write a number, as 5432`;
+  };
+
+/** What a Secret need not have is fine when it is not there. */
+function isPort(text: string | undefined): boolean {
+  return text === undefined || (/^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535);
 }
 
 /** A broker with a wrong certificate would start, and nobody could speak to it. */
