@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { Applier, Foreign, type KubeObject } from "../../kube/index.ts";
+import { FakeApiServer, fail } from "../../kube/testing/fake-api-server.ts";
+import { stampOf } from "../stamp.ts";
+import { aCluster, anAaaCluster } from "../testing/fixtures.ts";
+import { derivedSecrets } from "./generate.ts";
+import { ownSecrets } from "./own.ts";
+import { decoded, type SecretObject, SecretStore } from "./store.ts";
+
+const FOLDER = "/api/v1/namespaces/aaa/secrets";
+const ROOT = `${FOLDER}/tv-root`;
+const OSS = `${FOLDER}/tv-broker-oss`;
+const STAMP = stampOf(anAaaCluster());
+const ALL = ["tv-root", ...Object.keys(derivedSecrets(aCluster()))].sort();
+
+let server: FakeApiServer;
+let time: number;
+let context: Parameters<typeof ownSecrets>[0];
+
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  time = Date.UTC(2026, 0);
+  // The API server keeps text as data, and an apply keeps the fields that it does not name.
+  server.fault = ({ method, path, body }) => {
+    if (body !== undefined) {
+      const { stringData = {}, ...rest } = body as SecretObject & { stringData?: Record<string, string> };
+      const known = method === "PATCH" ? (server.objects.get(path) as SecretObject | undefined) : undefined;
+      Object.assign(body, rest, { data: { ...known?.data, ...encoded(stringData) } });
+    }
+    return false;
+  };
+  const { client } = server;
+  const applier = new Applier({
+    client,
+    fieldManager: "test",
+    hashAnnotation: "x/hash",
+    log: pino({ enabled: false }),
+  });
+  context = { client, applier, secrets: new SecretStore(() => new Date(time)) };
+});
+
+afterEach(() => server[Symbol.asyncDispose]());
+
+const encoded = (values: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+const tend = (spec = {}) => ownSecrets(context, aCluster(spec), STAMP);
+const made = (): string[] => [...server.objects.keys()].map((path) => path.replace(`${FOLDER}/`, "")).sort();
+const valuesAt = (path: string) => decoded(server.objects.get(path) as SecretObject);
+
+/** A Secret that somebody has made. */
+function put(
+  path: string,
+  values: Readonly<Record<string, string>>,
+  metadata: Partial<KubeObject["metadata"]> = {},
+): void {
+  const name = path.slice(FOLDER.length + 1);
+  const secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name, namespace: "aaa", ...metadata },
+    data: encoded(values),
+  };
+  server.put(path, secret);
+}
+
+test("Secrets that are missing are made, as the cluster's own, and known at once", async () => {
+  const { own, errors } = await tend();
+  expect(errors).toEqual([]);
+  expect(made()).toEqual(ALL);
+  expect(own).toEqual(derivedSecrets(aCluster(), valuesAt(ROOT).key));
+  for (const { metadata } of server.objects.values()) {
+    expect(metadata).toMatchObject({ ownerReferences: [{ uid: "uid-of-tv" }], labels: STAMP.labels });
+  }
+});
+
+test("the key of the root is told to nobody", async () => {
+  expect(Object.keys((await tend()).own)).not.toContain("tv-root");
+});
+
+test("Secrets that are there are neither written nor read again for a minute", async () => {
+  const { own } = await tend();
+  const calls = server.calls.length;
+  time += 59_999;
+  expect((await tend()).own).toEqual(own);
+  expect(server.calls).toHaveLength(calls);
+  time += 1;
+  expect((await tend()).own).toEqual(own);
+  expect(server.writes).toHaveLength(ALL.length);
+});
+
+test("a Secret that was deleted comes back as it was", async () => {
+  const { own } = await tend();
+  server.put(OSS, null);
+  time += 60_000;
+  expect((await tend()).own).toEqual(own);
+  expect(valuesAt(OSS)).toEqual(own["tv-broker-oss"]);
+});
+
+test("what is in a Secret of the cluster is taken as it is", async () => {
+  await tend();
+  const mine = server.objects.get(OSS) as SecretObject;
+  server.put(OSS, { ...mine, ...{ data: encoded({ username: "oss", password: "mine" }) } });
+  time += 60_000;
+  expect((await tend()).own["tv-broker-oss"]).toEqual({ username: "oss", password: "mine" });
+  expect(valuesAt(OSS).password).toBe("mine");
+});
+
+test("of a paused cluster nothing is made, and what is there is known", async () => {
+  expect(await tend({ paused: true })).toEqual({ own: {}, errors: [] });
+  expect(server.writes).toEqual([]);
+  time += 60_000;
+  const { own } = await tend();
+  server.put(OSS, null);
+  time += 60_000;
+  const writes = server.writes.length;
+  const paused = await tend({ paused: true });
+  expect(paused.own).toEqual({ ...own, "tv-broker-oss": undefined });
+  expect(server.writes).toHaveLength(writes);
+});
+
+test("a Secret of somebody else is an error that names it, is left as it is, and is not used", async () => {
+  put(OSS, { username: "theirs", password: "theirs" });
+  const { own, errors } = await tend();
+  expect(errors.map(({ message }) => message)).toEqual([
+    "Secret aaa/tv-broker-oss exists and does not belong to AaaCluster tv: delete or rename it",
+  ]);
+  expect(errors[0]).toBeInstanceOf(Foreign);
+  expect(own["tv-broker-oss"]).toBeUndefined();
+  expect(own["tv-broker-node"]).toBeDefined();
+  expect(valuesAt(OSS)).toEqual({ username: "theirs", password: "theirs" });
+});
+
+test("a Secret of somebody else is not used either when it came since the last look", async () => {
+  await tend({ paused: true });
+  put(ROOT, { key: "theirs" });
+  put(OSS, { username: "theirs", password: "theirs" });
+  const { own, errors } = await tend();
+  expect(errors.map(({ message }) => message)).toEqual([
+    "Secret aaa/tv-root exists and does not belong to AaaCluster tv: delete or rename it",
+  ]);
+  expect(own).toEqual({});
+});
+
+test("without a root nothing is derived", async () => {
+  put(ROOT, { key: "theirs" });
+  const { own, errors } = await tend();
+  expect(own).toEqual({});
+  expect(errors).toHaveLength(1);
+  expect(made()).toEqual(["tv-root"]);
+});
+
+test.each([{}, { key: "" }])(
+  "from a root with %j nothing is derived, since anyone could tell the passwords",
+  async (values) => {
+    put(ROOT, values, { labels: STAMP.labels, ownerReferences: [STAMP.owner] });
+    const { own, errors } = await tend();
+    expect(own).toEqual({});
+    expect(errors.map(({ message }) => message)).toEqual([
+      "Secret aaa/tv-root lacks key: put it back from your copy, or delete the Secret",
+    ]);
+    expect(made()).toEqual(["tv-root"]);
+  },
+);
+
+test("an orphan of the cluster is its own again, with the values that it has", async () => {
+  put(ROOT, { key: "kept" }, { labels: STAMP.labels });
+  const { own, errors } = await tend();
+  expect(errors).toEqual([]);
+  expect(server.objects.get(ROOT)?.metadata.ownerReferences).toEqual([STAMP.owner]);
+  expect(valuesAt(ROOT)).toEqual({ key: "kept" });
+  expect(own).toEqual(derivedSecrets(aCluster(), "kept"));
+});
+
+test("a Secret that cannot be made keeps no other from being made", async () => {
+  const { fault } = server;
+  server.fault = (call, response) => {
+    if (call.method !== "POST" || call.body?.metadata.name !== "tv-broker-oss") return fault(call, response);
+    fail(response, 403, "Forbidden");
+    return true;
+  };
+  const { own, errors } = await tend();
+  expect(errors).toHaveLength(1);
+  expect(own["tv-broker-oss"]).toBeUndefined();
+  expect(made()).toEqual(ALL.filter((name) => name !== "tv-broker-oss"));
+});
