@@ -23,7 +23,11 @@ type NetworkPolicy = Manifest & {
 
 /** It resolves no names. */
 const WITHOUT_DNS: Component = "oss-database";
-const DNS: Rule = { ports: (["UDP", "TCP"] as const).map((protocol) => ({ protocol, port: 53 })) };
+/** Policies see the port of the DNS pod, which is another one than its Service's in some clusters, as OpenShift's. */
+const DNS_PORTS = [53, 5353];
+const DNS: Rule = {
+  ports: DNS_PORTS.flatMap((port) => (["UDP", "TCP"] as const).map((protocol) => ({ protocol, port }))),
+};
 
 /** Lets a component's pods have the connections of the picture, and no other. */
 export function networkPolicy(cluster: ValidatedCluster, component: Component): NetworkPolicy {
