@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { KubeObject } from "../objects.ts";
 import { FakeApiServer, fail } from "../testing/fake-api-server.ts";
-import { Applier, Foreign } from "./apply.ts";
+import { Applier, Foreign, Leftover } from "./apply.ts";
 import { applySet } from "./apply-set.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
@@ -92,8 +92,10 @@ test("an orphan with our labels is adopted, one that has a controller or other l
   const apply = () => applier.apply(CONFIG_MAP, manifest({ k: "v" }), undefined, stamp);
   orphan({ ours: "no" });
   await expect(apply()).rejects.toBeInstanceOf(Foreign);
-  orphan(stamp.labels, [{ ...owner, uid: "another" }]);
+  orphan(stamp.labels, [{ ...owner, name: "another", uid: "another" }]);
   await expect(apply()).rejects.toBeInstanceOf(Foreign);
+  orphan(stamp.labels, [{ ...owner, uid: "deleted" }]);
+  await expect(apply()).rejects.toBeInstanceOf(Leftover);
   orphan(stamp.labels);
   expect((await apply()).metadata.ownerReferences).toEqual([owner]);
 });
