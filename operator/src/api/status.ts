@@ -43,6 +43,21 @@ const GatewayStatus = Type.Object(
   { description: "A gateway and its address." },
 );
 
+// Tools take an object without conditions for one that is as it shall be, and a new one has none until the operator came.
+const NOT_OBSERVED = {
+  observedGeneration: 0,
+  conditions: [
+    {
+      type: "Ready",
+      status: "Unknown",
+      observedGeneration: 0,
+      lastTransitionTime: "1970-01-01T00:00:00Z",
+      reason: "NotObserved",
+      message: "no operator has looked at it yet",
+    },
+  ],
+};
+
 // Server-side apply drops a list that becomes empty, and a spec that cannot be built leaves nothing to observe: so only
 // what every status has is required.
 
@@ -50,7 +65,7 @@ const GatewayStatus = Type.Object(
 export const Status = Type.Object(
   {
     observedGeneration: count("The generation of the AaaCluster that was last reconciled."),
-    operatorVersion: text("The version of the operator that wrote this."),
+    operatorVersion: optionalText("The version of the operator that wrote this; absent when none has."),
     conditions: Type.Unsafe<readonly Type.Static<typeof Condition>[]>({
       type: "array",
       description: "Ready is the summary of the parts: BrokerReady, OssReady, NodesReady and GatewaysReady.",
@@ -116,7 +131,7 @@ export const Status = Type.Object(
       }),
     ),
   },
-  { description: "What the operator saw." },
+  { description: "What the operator saw.", default: NOT_OBSERVED },
 );
 
 export type AaaClusterStatus = Type.Static<typeof Status>;

@@ -49,8 +49,8 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
   const object = ctx.applier.latest(cached);
 
   const cluster = await validated(object, ctx);
-  // Tools take an object without conditions for one that is as it shall be, and the first making takes a while.
-  if (object.status === undefined) await report(object, judgeNew(), ctx);
+  // The first making takes a while.
+  if ((object.status?.observedGeneration ?? 0) === 0) await report(object, judgeNew(), ctx);
 
   const { secrets, secretProblems, secretErrors } = await dereference(object, cluster, ctx);
   const failures = [...secretErrors, ...(await apply(object, cluster, secretProblems, ctx))];
