@@ -3,7 +3,7 @@ import Value from "typebox/value";
 import { Status } from "../api/status.ts";
 import { judge, judgeInvalid } from "./conditions.ts";
 import { statusOf } from "./status.ts";
-import { aCluster, allIsWell, anAaaCluster } from "./testing/fixtures.ts";
+import { aCluster, allIsWell, anAaaCluster, wellBroker, wellNodes } from "./testing/fixtures.ts";
 
 const about = { object: anAaaCluster(), operatorVersion: "test", now: new Date("2026-01-31T00:00:00Z") };
 const seen = (observed = allIsWell()) =>
@@ -31,4 +31,81 @@ test("the first status of a spec that cannot be built is one the CRD allows", ()
   const status = statusOf({ ...about, verdicts: judgeInvalid("write something else") });
   expect(Value.Check(Status, status)).toBe(true);
   expect(status.conditions[0]).toMatchObject({ type: "Ready", status: "False", message: "write something else" });
+});
+
+test("of a spec that cannot be built there are conditions, and nothing that would look as if it had been observed", () => {
+  const status = statusOf({ ...about, verdicts: judgeInvalid("x") });
+  expect(Object.keys(status)).toEqual(["observedGeneration", "operatorVersion", "conditions"]);
+});
+
+test("every gateway is where clients find it, and absent where they do not", () => {
+  const [broker, oss, aaa] = allIsWell().gateways;
+  if (broker === undefined || oss === undefined || aaa === undefined) throw new Error("not all gateways are there");
+  const { address: _, ...lost } = oss;
+  const { endpoints, gateways } = seen(allIsWell({ gateways: [broker, lost, aaa] }));
+  expect(endpoints).toEqual({ broker: "tv-broker-gateway.aaa.svc:5670", aaa: "tv-aaa-gateway.aaa.svc:6060" });
+  expect(gateways).toEqual([
+    { name: "tv-broker-gateway", address: "tv-broker-gateway.aaa.svc:5670" },
+    { name: "tv-oss-gateway" },
+    { name: "tv-aaa-gateway", address: "tv-aaa-gateway.aaa.svc:6060" },
+  ]);
+});
+
+test("an external broker has no pods, and is where its Secret says", () => {
+  const { broker, gateways } = allIsWell();
+  const observed = allIsWell({
+    broker: { ...broker, wanted: 0, existing: 0, ready: 0 },
+    gateways: gateways.filter(({ component }) => component !== "broker-gateway"),
+  });
+  const status = statusOf({ ...about, observed, verdicts: [], externalBroker: "rabbit.example:5672" });
+  expect(status.broker).toEqual({
+    replicas: 0,
+    readyReplicas: 0,
+    ready: "external",
+    version: "4.0.5",
+    quorum: "Intact",
+  });
+  expect(status.endpoints).toMatchObject({ broker: "rabbit.example:5672", oss: "tv-oss-gateway.aaa.svc:6070" });
+  expect(Value.Check(Status, status)).toBe(true);
+});
+
+test("the version and the quorum of the broker are its own word, and absent while it gives none", () => {
+  const [first, ...others] = wellBroker().members;
+  const members = [...others, ...(first === undefined ? [] : [{ ...first, running: false }])];
+  expect(seen(allIsWell({ brokerReport: wellBroker({ version: "4.3.0", members }) })).broker).toMatchObject({
+    version: "4.3.0",
+    quorum: "Critical",
+  });
+  const silent = seen(allIsWell({ brokerReport: { reachable: false, message: "refused", repaired: [] } })).broker;
+  expect(silent).toEqual({ replicas: 3, readyReplicas: 3, ready: "3/3" });
+});
+
+test("what is wanted, ready and there are three numbers", () => {
+  const { nodes, broker } = allIsWell();
+  const status = seen(
+    allIsWell({
+      nodes: { ...nodes, wanted: 5, existing: 4, ready: 3 },
+      broker: { ...broker, wanted: 5, existing: 4, ready: 2 },
+    }),
+  );
+  expect(status.nodes).toMatchObject({ replicas: 4, readyReplicas: 3, ready: "3/5" });
+  expect(status.broker).toMatchObject({ replicas: 5, readyReplicas: 2, ready: "2/5" });
+});
+
+test("autoscalers find the pods of the nodes by the selector", () => {
+  expect(seen().nodes?.selector).toBe("app.kubernetes.io/instance=tv,app.kubernetes.io/component=aaa");
+});
+
+test("a partition says how far its node is, and not what only conditions are made from", () => {
+  expect(seen(allIsWell({ nodeReports: wellNodes.slice(1) })).partitions).toEqual([
+    {
+      name: "tv-aaa-1",
+      queue: "aaa.partition.tv-aaa-1",
+      epoch: "1",
+      sequence: "1000",
+      lag: 0,
+      lagSeconds: 0,
+      synced: true,
+    },
+  ]);
 });
