@@ -19,6 +19,9 @@ interface ApiGroups {
   readonly groups: readonly { readonly preferredVersion: { readonly groupVersion: string } }[];
 }
 
+/** Nobody's, or made by Kubernetes for a child, whomever they belong to afterwards. */
+const NOT_CHILDREN = new Set(["Event", "Pod", "PersistentVolumeClaim", "EndpointSlice", "ControllerRevision"]);
+
 /** How many objects each object of a kind controls, whatever they are, by its uid. */
 export async function childrenOf(client: KubeClient, owner: Resource): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
@@ -32,13 +35,12 @@ export async function childrenOf(client: KubeClient, owner: Resource): Promise<R
   return counts;
 }
 
-/** Every kind of object that namespaces hold and that can be listed. */
+/** Every kind of child that namespaces hold and that can be listed. */
 async function namespacedResources(client: KubeClient): Promise<readonly Resource[]> {
   const { groups } = await client.request<ApiGroups>("GET", "/apis");
   const versions = ["v1", ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
   const found = await Promise.all(versions.map((version) => resourcesOf(client, version)));
-  // Events are in two groups, and belong to nobody.
-  return found.flat().filter(({ kind }) => kind !== "Event");
+  return found.flat().filter(({ kind }) => !NOT_CHILDREN.has(kind));
 }
 
 async function resourcesOf(client: KubeClient, groupVersion: string): Promise<readonly Resource[]> {

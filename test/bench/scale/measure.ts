@@ -13,7 +13,7 @@ import { define, type FakeKubernetes, type Programs, startFakeKubernetes } from 
 import type { Operator } from "./operators.ts";
 import type { Figures } from "./report.ts";
 
-const DEADLINE = { deadlineMs: 600_000, intervalMs: 1000 };
+const DEADLINE = { deadlineMs: 1_200_000, intervalMs: 1000 };
 const CREATORS = 8;
 const CLUSTERS_PER_NAMESPACE = 10;
 /** An operator that has written nothing for so long has no more to do. */
@@ -46,7 +46,7 @@ export async function measure(operator: Operator, clusters: number, programs: Pr
     if (!program.isRunning()) throw new Error(`${name} ended:\n${await lastWords(kubernetes)}`);
   };
 
-  await wait("it watches", async () => (await audit.calls()).some(watches(operator)));
+  await wait("it leads and watches", async () => works(operator, await audit.calls()));
   const appliedAt = Date.now();
   await step(`${name}: apply ${clusters}`, () => apply(client, operator, clusters));
   await wait("all are reconciled", () => allReconciled(client, operator));
@@ -84,8 +84,9 @@ async function lastWords({ folder }: FakeKubernetes): Promise<string> {
   return log.trim().split("\n").slice(-SHOWN_LINES).join("\n");
 }
 
-function watches({ resource }: Operator): (call: Call) => boolean {
-  return (call) => call.verb === "watch" && call.resource === resource.plural;
+function works({ resource }: Operator, calls: readonly Call[]): boolean {
+  const hasLease = calls.some((call) => call.resource === "leases");
+  return hasLease && calls.some((call) => call.verb === "watch" && call.resource === resource.plural);
 }
 
 async function apply(client: KubeClient, { resource, spec }: Operator, clusters: number): Promise<void> {

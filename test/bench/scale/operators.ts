@@ -36,7 +36,7 @@ export async function ourOperator(): Promise<Operator> {
       ...environment,
       ...images,
       KUBECONFIG: kubeconfig,
-      LEASE_NAMESPACE: namespace,
+      POD_NAMESPACE: namespace,
       METRICS_PORT: "0",
       HEALTH_PORT: "0",
     }),
