@@ -2,11 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { AaaCluster } from "../../operator/src/api/aaacluster.ts";
 import type { Condition } from "../../operator/src/api/status.ts";
 import { POD, POD_DISRUPTION_BUDGET } from "../../operator/src/cluster/kinds.ts";
-import { CONDITION_TYPES, type ConditionType } from "../../operator/src/cluster/reasons.ts";
+import { CONDITION_TYPES, type ConditionType, REASONS } from "../../operator/src/cluster/reasons.ts";
 import type { LivePod } from "../../operator/src/cluster/world.ts";
+import { until } from "../lib/until.ts";
 import { kstatusOf } from "./kstatus.ts";
 import { Stage } from "./stage.ts";
-import { conditionOf, type TestCluster } from "./test-cluster.ts";
+import { conditionOf, DEADLINE, type TestCluster } from "./test-cluster.ts";
 import { TROUBLES } from "./troubles.ts";
 
 let stage: Stage;
@@ -122,6 +123,7 @@ describe("of a cluster that never was ready", () => {
   test("the Secret of an external database that does not exist is named with what it needs", async () => {
     cluster = await stage.newCluster({ oss: { database: { externalSecretName: "theirs" } } });
     const { message } = await cluster.until("OssReady", { status: "False", reason: "SecretInvalid" });
+    expectWhole(await cluster.get());
     expect(message).toBe(
       `Secret ${cluster.namespace}/theirs, which spec.oss.database.externalSecretName names, does not exist: ` +
         "make it with host, port, dbname, username and password",
@@ -136,7 +138,7 @@ describe("of a cluster that never was ready", () => {
     await cluster.kubernetes.remove(POD_DISRUPTION_BUDGET, "tv-aaa");
     const { message } = await cluster.until("Reconciling", { status: "False", reason: "NamespaceTerminating" });
     expect(message).toContain("tv-aaa");
-    expect(kstatusOf(await cluster.get())).toBe("InProgress");
+    expectWhole(await cluster.get());
     await cluster.reconciled();
     const asked = (): number => stage.proxy.requests.filter(({ path }) => path.includes(cluster.namespace)).length;
     const before = asked();
@@ -145,4 +147,24 @@ describe("of a cluster that never was ready", () => {
     await another.end();
     expect(asked() - before).toBe(0);
   }, 60_000);
+
+  test("a spec that was stored under another CRD is left alone, and built when it is changed", async () => {
+    await stage.allowNodes(100);
+    const make = () => stage.newCluster({ nodes: { replicas: 60 } });
+    cluster = await until("the API server knows the other CRD", make, DEADLINE);
+    const { message } = await cluster.until("Stalled", { status: "True", reason: "InvalidSpec" });
+    expect(message).toContain("spec.nodes.replicas must be <= 50: apply the CRD of this operator");
+    const found = await cluster.get();
+    expectWhole(found);
+    expect(kstatusOf(found)).toBe("Failed");
+    expect(conditionOf(found, "Ready")).toMatchObject({ status: "False", reason: "InvalidSpec", message });
+    expect([...(await cluster.children()).keys()]).toEqual([]);
+    await cluster.setSpec({ nodes: { replicas: 1 } });
+    await cluster.until("Reconciling", { status: "True", reason: "RollingOut" });
+    await stage.allowNodes(50);
+  }, 60_000);
+});
+
+test("every reason of the catalogue was brought about", () => {
+  expect([...seen].sort()).toEqual(Object.keys(REASONS).sort());
 });

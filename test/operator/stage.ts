@@ -90,6 +90,14 @@ export class Stage implements Surroundings, AsyncDisposable {
     this.#later += ms;
   }
 
+  /** Changes the CRD: how many AAA nodes a spec may have. */
+  async allowNodes(maximum: number): Promise<void> {
+    const path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/nodes/properties/replicas/maximum";
+    const body = [{ op: "replace", path, value: maximum }];
+    const name = `${AAA_CLUSTER.plural}.${AAA_CLUSTER.group}`;
+    await this.client.request("PATCH", `${DEFINITIONS}/${name}`, { body, contentType: "application/json-patch+json" });
+  }
+
   /** A new namespace, which lets no pod in that is not restricted. */
   async newNamespace(): Promise<string> {
     this.#namespaces += 1;

@@ -182,7 +182,8 @@ export class TestCluster {
   #join(pod: string): void {
     const name = `rabbit@${pod}.${this.name}-broker-nodes.${this.namespace}.svc.cluster.local`;
     const { broker } = this;
-    broker.members = [...broker.members.filter((member) => member.name !== name), { name, running: true }];
+    const others = broker.members.filter((member) => member.name !== name);
+    broker.members = [...others, { name, running: true }].sort((a, b) => a.name.localeCompare(b.name));
     const names = broker.members.map((member) => member.name);
     broker.queues = broker.queues.map((queue) => ({ ...queue, members: names, online: names }));
   }
