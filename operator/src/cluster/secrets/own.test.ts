@@ -6,7 +6,7 @@ import { stampOf } from "../stamp.ts";
 import { aCluster, anAaaCluster } from "../testing/fixtures.ts";
 import { derivedSecrets } from "./generate.ts";
 import { ownSecrets } from "./own.ts";
-import { decoded, type SecretObject, SecretStore } from "./store.ts";
+import { decoded, encoded, type SecretObject, SecretStore } from "./store.ts";
 
 const FOLDER = "/api/v1/namespaces/aaa/secrets";
 const ROOT = `${FOLDER}/tv-root`;
@@ -21,13 +21,9 @@ let context: Parameters<typeof ownSecrets>[0];
 beforeEach(async () => {
   server = await FakeApiServer.start();
   time = Date.UTC(2026, 0);
-  // The API server keeps text as data, and an apply keeps the fields that it does not name.
+  // Who applies keeps the fields that he does not name.
   server.fault = ({ method, path, body }) => {
-    if (body !== undefined) {
-      const { stringData = {}, ...rest } = body as SecretObject & { stringData?: Record<string, string> };
-      const known = method === "PATCH" ? (server.objects.get(path) as SecretObject | undefined) : undefined;
-      Object.assign(body, rest, { data: { ...known?.data, ...encoded(stringData) } });
-    }
+    if (method === "PATCH") Object.assign(body ?? {}, { data: (server.objects.get(path) as SecretObject).data });
     return false;
   };
   const { client } = server;
@@ -42,8 +38,6 @@ beforeEach(async () => {
 
 afterEach(() => server[Symbol.asyncDispose]());
 
-const encoded = (values: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
 const tend = (spec = {}) => ownSecrets(context, aCluster(spec), STAMP);
 const made = (): string[] => [...server.objects.keys()].map((path) => path.replace(`${FOLDER}/`, "")).sort();
 const valuesAt = (path: string) => decoded(server.objects.get(path) as SecretObject);

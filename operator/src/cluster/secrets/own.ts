@@ -2,7 +2,7 @@ import { type Applier, Conflict, controllerOf, type KubeClient, type Stamp } fro
 import { SECRET } from "../kinds.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import { derivedSecrets, newRoot } from "./generate.ts";
-import { decoded, type SecretData, type SecretObject, type SecretStore, type Secrets } from "./store.ts";
+import { decoded, encoded, type SecretData, type SecretObject, type SecretStore, type Secrets } from "./store.ts";
 
 /** What it takes to read Secrets and make those that are missing. */
 export interface SecretContext {
@@ -77,7 +77,7 @@ async function create(
 ): Promise<SecretObject | undefined> {
   if (cluster.paused) return undefined;
   const { namespace } = stamp;
-  const manifest = { metadata: { name }, type: "Opaque", stringData: generate() };
+  const manifest = { metadata: { name }, type: "Opaque", data: encoded(generate()) };
   try {
     const created: SecretObject = await ctx.applier.createOnce(SECRET, manifest, stamp);
     ctx.secrets.note(namespace, name, created);

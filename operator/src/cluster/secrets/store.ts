@@ -46,6 +46,11 @@ export class SecretStore {
   }
 }
 
+/** Text as a Secret holds it. */
+export function encoded(values: SecretData): SecretData {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+}
+
 /** The values of a Secret as text. */
 export function decoded({ data = {} }: SecretObject): SecretData {
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]));
