@@ -32,6 +32,12 @@ test("nobody outside of the pod reaches its PostgreSQL, so that it needs no pass
   expect(postgresql()).not.toHaveProperty("ports");
 });
 
+test("PostgreSQL is asked through its socket whether it is ready", () => {
+  const command = ["pg_isready", "-q", "-h", "/run/postgresql", "-U", "aaa", "-d", "aaa"];
+  expect(postgresql().startupProbe?.exec?.command).toEqual(command);
+  expect(postgresql().readinessProbe?.exec?.command).toEqual(command);
+});
+
 test("node-service speaks to the PostgreSQL of its own pod, through the socket", () => {
   const { PGHOST, PGUSER, PGDATABASE } = environmentOf(service());
   const { POSTGRES_USER, POSTGRES_DB } = environmentOf(postgresql());

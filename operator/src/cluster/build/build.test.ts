@@ -89,6 +89,31 @@ test.each(WORKLOADS)(
   },
 );
 
+test.each(WORKLOADS)(
+  "%s of a spec with %s has a folder for files of the moment, if its programs need one",
+  (_, __, { containers }) => {
+    for (const { name, volumeMounts = [] } of containers) {
+      if (name === "prepare" || name === "haproxy") continue;
+      expect([name, volumeMounts]).toEqual([name, expect.arrayContaining([{ name: "tmp", mountPath: "/tmp" }])]);
+    }
+  },
+);
+
+test.each(WORKLOADS)(
+  "every file that a variable of %s of a spec with %s names is a key of a Secret",
+  (_, __, workload) => {
+    const made = derivedSecrets(aCluster());
+    for (const { env = [], volumeMounts = [] } of workload.containers) {
+      for (const { value: file = "" } of env.filter(({ name }) => name.endsWith("_FILE"))) {
+        const mount = volumeMounts.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+        const volume = workload.pod.volumes?.find(({ name }) => name === mount?.name);
+        const secret = made[volume?.secret?.secretName ?? ""] ?? { password: "of the user" };
+        expect(Object.keys(secret)).toContain(file.slice(`${mount?.mountPath}/`.length));
+      }
+    }
+  },
+);
+
 test.each(SHAPES)("all that pods of a spec with %s refer to is built, made, or named by the spec", (_, spec) => {
   const cluster = aCluster(spec);
   const names = (kind: string): string[] =>
