@@ -61,7 +61,11 @@ test.each([
 ])("a broker %s is ready when it takes AMQP connections", (_, spec, amqp, management) => {
   expect(rabbitmq(spec).readinessProbe?.tcpSocket?.port).toBe(amqp);
   expect(rabbitmq(spec).startupProbe?.tcpSocket?.port).toBe(amqp);
-  expect(rabbitmq(spec).ports?.map(({ containerPort }) => containerPort)).toEqual([amqp, management, 15692]);
+  expect(rabbitmq(spec).ports).toEqual([
+    { name: "amqp", containerPort: amqp },
+    { name: "management", containerPort: management },
+    { name: "prometheus", containerPort: 15692 },
+  ]);
 });
 
 test("a broker that waits for its peers is not restarted, which would only make it wait again", () => {

@@ -114,6 +114,15 @@ test.each(WORKLOADS)(
   },
 );
 
+test.each(WORKLOADS)(
+  "%s of a spec with %s cannot write what comes from Secrets and ConfigMaps",
+  (_, __, { pod, containers }) => {
+    const given = (pod.volumes ?? []).filter(({ emptyDir }) => emptyDir === undefined).map(({ name }) => name);
+    const mounts = containers.flatMap(({ volumeMounts = [] }) => volumeMounts);
+    expect(mounts.filter(({ name, readOnly }) => given.includes(name) && readOnly !== true)).toEqual([]);
+  },
+);
+
 test.each(SHAPES)("all that pods of a spec with %s refer to is built, made, or named by the spec", (_, spec) => {
   const cluster = aCluster(spec);
   const names = (kind: string): string[] =>

@@ -50,8 +50,9 @@ test.each(COMPONENTS)(
   "%s is ready while a server behind it is, and restarted only when it is dead itself",
   (component) => {
     const { haproxy } = built(component);
-    expect(haproxy.readinessProbe).toMatchObject({ httpGet: { path: "/readyz", port: 8404 } });
-    expect(haproxy.livenessProbe).toMatchObject({ httpGet: { path: "/livez", port: 8404 } });
+    const probe = (path: string) => ({ httpGet: { path, port: 8404 }, timeoutSeconds: 3 });
+    expect(haproxy.readinessProbe).toEqual({ ...probe("/readyz"), periodSeconds: 2, failureThreshold: 2 });
+    expect(haproxy.livenessProbe).toEqual({ ...probe("/livez"), periodSeconds: 10, failureThreshold: 3 });
   },
 );
 
@@ -69,7 +70,10 @@ test.each([
     },
   });
   expect(service.spec?.ports).toEqual([{ name, port, targetPort: port }]);
-  expect(haproxy.ports).toContainEqual({ name, containerPort: port });
+  expect(haproxy.ports).toEqual([
+    { name, containerPort: port },
+    { name: "health", containerPort: 8404 },
+  ]);
   for (const field of ["loadBalancerClass", "loadBalancerSourceRanges"]) expect(service.spec).not.toHaveProperty(field);
   expect(service.metadata).not.toHaveProperty("annotations");
 });

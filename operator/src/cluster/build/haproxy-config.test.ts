@@ -66,7 +66,7 @@ test.each(HTTP)("%s sends a request again only when nobody has seen it", (compon
 test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when there is none", (component) => {
   const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
   const options = servers?.find((line) => line.startsWith("default-server"));
-  for (const option of ["check", "inter 1s", "fall 2", "resolvers cluster", "init-addr none"]) {
+  for (const option of ["check", "inter 1s", "fall 2", "rise 1", "resolvers cluster", "init-addr none"]) {
     expect(options).toContain(option);
   }
   expect(sections(component).get("resolvers cluster")).toContain("parse-resolv-conf");
@@ -78,9 +78,63 @@ test.each(COMPONENTS)("%s closes the sessions of a pod that is down, so that cli
   expect(servers).toContain("balance leastconn");
 });
 
+test.each(HTTP)("%s lets go of clients that are slow or silent, and of requests that no pod takes", (component) => {
+  expect(sections(component).get("defaults http")).toEqual(
+    expect.arrayContaining([
+      "mode http",
+      "timeout http-request 10s",
+      "timeout http-keep-alive 60s",
+      "timeout client 60s",
+      "timeout server 60s",
+      "timeout connect 2s",
+      "timeout queue 5s",
+      "timeout check 2s",
+      "retries 2",
+    ]),
+  );
+});
+
+test.each(COMPONENTS)("%s knows within seconds of pods that came or went, however many there are", (component) => {
+  expect(sections(component).get("resolvers cluster")).toEqual(
+    expect.arrayContaining([
+      "accepted_payload_size 8192",
+      "resolve_retries 3",
+      "timeout resolve 1s",
+      "timeout retry 1s",
+      "hold valid 2s",
+      "hold obsolete 5s",
+    ]),
+  );
+});
+
+test.each(COMPONENTS)("%s ends before Kubernetes ends it, and logs where Kubernetes looks", (component) => {
+  const config = sections(component);
+  expect(config.get("global")).toEqual(["log stdout format raw local0 notice", "maxconn 4000", "hard-stop-after 10s"]);
+  const defaults = config.get(component === "broker-gateway" ? "defaults tcp" : "defaults http");
+  expect(defaults).toEqual(expect.arrayContaining(["log global", "option dontlognull"]));
+});
+
+test.each(COMPONENTS)("whoever asks %s for its health is answered or let go", (component) => {
+  expect(sections(component).get("defaults health")).toEqual([
+    "mode http",
+    "timeout connect 2s",
+    "timeout client 10s",
+    "timeout server 10s",
+  ]);
+});
+
 test("connections to the broker may be quiet for hours", () => {
   expect(sections("broker-gateway").get("defaults tcp")).toEqual(
-    expect.arrayContaining(["timeout client 3h", "timeout server 3h", "option clitcpka", "option srvtcpka"]),
+    expect.arrayContaining([
+      "mode tcp",
+      "timeout client 3h",
+      "timeout server 3h",
+      "option clitcpka",
+      "option srvtcpka",
+      "option redispatch",
+      "timeout connect 5s",
+      "timeout check 2s",
+    ]),
   );
 });
 

@@ -9,10 +9,10 @@ import { ALL_EXTERNAL, EXTERNAL_BROKER, EXTERNAL_DATABASE, WITH_TLS } from "../t
 import { type ValidatedCluster, validate } from "../validate.ts";
 import { networkPolicy } from "./network-policy.ts";
 
-/** Every port that anything listens on, one that nothing does, and DNS. */
+/** Every port that anything listens on, one that nothing does, and those of DNS: a Service and its pods may have two. */
 const ALL_PORTS: readonly Port[] = [
-  ...[...Object.values(PORTS), 53, 9999].map((port) => ({ protocol: "TCP" as const, port })),
-  ...[53, 9999].map((port) => ({ protocol: "UDP" as const, port })),
+  ...[...Object.values(PORTS), 53, 5353, 9999].map((port) => ({ protocol: "TCP" as const, port })),
+  ...[53, 5353, 9999].map((port) => ({ protocol: "UDP" as const, port })),
 ];
 
 /** Who is in no cluster, and under no policy. */
@@ -134,7 +134,7 @@ test("an operator outside of Kubernetes may come from anywhere, to what it asks 
 const asking = (components: readonly Component[], ports: string): string[] =>
   components.flatMap((one) => Object.keys(OTHERS).map((other) => `${one} -> ${other}: ${ports}`));
 const GATEWAYS = ["broker-gateway", "oss-gateway", "aaa-gateway"] as const;
-const DNS = "53 53/UDP";
+const DNS = "53 5353 53/UDP 5353/UDP";
 
 test.each<[string, Partially<AaaClusterSpec>, string[]]>([
   ["nothing external", {}, asking(["broker", "oss", "aaa", ...GATEWAYS], DNS)],
