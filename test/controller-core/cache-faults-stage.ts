@@ -56,7 +56,7 @@ export class Stage implements AsyncDisposable {
       client: this.#proxied,
       resource: CONFIG_MAP,
       namespaces: [this.namespace],
-      managedFields: true,
+      keep: (object) => object,
       log: pino({ enabled: false }),
       backoff: BACKOFF,
       pageSize: PAGE_SIZE,

@@ -50,7 +50,7 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
 
   const cluster = await validated(object, ctx);
   // The first making takes a while.
-  if ((object.status?.observedGeneration ?? 0) === 0) await report(object, judgeNew(), ctx);
+  if (isNew(object)) await report(object, judgeNew(), ctx);
 
   const { secrets, secretProblems, secretErrors } = await dereference(object, cluster, ctx);
   const failures = [...secretErrors, ...(await apply(object, cluster, secretProblems, ctx))];
@@ -72,6 +72,11 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
   return { requeueAfterMs: holds("Ready") && !holds("Reconciling") ? READY_RESYNC_MS : UNREADY_RESYNC_MS };
 }
 
+/** Whether no operator has ever looked at it. */
+function isNew({ status }: AaaCluster): boolean {
+  return (status?.observedGeneration ?? 0) === 0;
+}
+
 async function validated(object: AaaCluster, ctx: Context): Promise<ValidatedCluster> {
   try {
     return validate(object, ctx.settings);
@@ -83,7 +88,7 @@ async function validated(object: AaaCluster, ctx: Context): Promise<ValidatedClu
 
 /** Reads the Secrets of a cluster, its own and those that its spec names, and makes those of its own that are missing. */
 async function dereference(object: AaaCluster, cluster: ValidatedCluster, ctx: Context) {
-  const { own, errors: secretErrors } = await ownSecrets(ctx, cluster, stampOf(object));
+  const { own, errors: secretErrors } = await ownSecrets(ctx, cluster, stampOf(object), isNew(object));
   const { referenced, problems: secretProblems } = await referencedSecrets(ctx, cluster, ctx.now());
   return { secrets: { ...referenced, ...own }, secretProblems, secretErrors };
 }

@@ -8,6 +8,7 @@ import {
   keyOf,
   type Resource,
   specChanged,
+  withoutManagedFields,
 } from "../kube/index.ts";
 import { CHILD_KINDS, ENDPOINT_SLICE, PERSISTENT_VOLUME_CLAIM, POD } from "./kinds.ts";
 import { clusterOf, componentOf, OURS } from "./labels.ts";
@@ -39,8 +40,8 @@ export class World {
     const ours = { labelSelector: OURS };
     this.#clusters = cacheOf(AAA_CLUSTER);
     this.#children = new Map(CHILD_KINDS.map((kind) => [kind, cacheOf(kind, ours)]));
-    this.#pods = cacheOf(POD, ours);
-    this.#claims = cacheOf(PERSISTENT_VOLUME_CLAIM, ours);
+    this.#pods = cacheOf(POD, { ...ours, keep: keptOfPod });
+    this.#claims = cacheOf(PERSISTENT_VOLUME_CLAIM, { ...ours, keep: keptOfClaim });
     this.#endpoints = cacheOf(ENDPOINT_SLICE, ours);
     for (const cache of this.#labelled) cache.addIndex(CLUSTER, clusterByLabel);
   }
@@ -97,6 +98,15 @@ export class World {
       .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name, "en", { numeric: true }));
   }
 }
+
+/** Of what a pod shall be only the Kubernetes node is ever read, and it is most of a pod. */
+function keptOfPod(pod: KubeObject): KubeObject {
+  const { spec, ...rest } = withoutManagedFields(pod as LivePod);
+  return { ...rest, ...(spec?.nodeName === undefined ? {} : { spec: { nodeName: spec.nodeName } }) };
+}
+
+const keptOfClaim = ({ apiVersion, kind, metadata }: KubeObject): KubeObject =>
+  withoutManagedFields({ apiVersion, kind, metadata });
 
 function clusterByLabel({ metadata }: KubeObject): readonly string[] {
   const name = clusterOf(metadata.labels);

@@ -61,6 +61,7 @@ export {
   partsOf,
   pathOf,
   type Resource,
+  withoutManagedFields,
 } from "./objects.ts";
 export { stopSignal } from "./process.ts";
 export { RecentMap } from "./recent-map.ts";

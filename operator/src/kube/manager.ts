@@ -65,6 +65,7 @@ export class Manager {
   readonly #options: ManagerOptions;
   readonly #election: LeaderElector | undefined;
   readonly #caches = new Map<string, Cache>();
+  readonly #keeps: CacheScope["keep"][] = [];
   readonly #controllers: Controller[] = [];
   #servers: readonly Server[] = [];
   #runs = false;
@@ -89,7 +90,7 @@ export class Manager {
    * @throws Error when the manager runs already
    */
   cache(resource: Resource, scope: CacheScope = {}): Cache {
-    const { namespaces = this.#options.namespaces ?? [], labelSelector, fieldSelector, managedFields } = scope;
+    const { namespaces = this.#options.namespaces ?? [], labelSelector, fieldSelector, keep } = scope;
     const { group, version, kind } = resource;
     const id = JSON.stringify([
       group,
@@ -98,7 +99,7 @@ export class Manager {
       [...namespaces].sort(),
       labelSelector,
       fieldSelector,
-      managedFields,
+      this.#numberOf(keep),
     ]);
     const known = this.#caches.get(id);
     if (known !== undefined) return known;
@@ -109,6 +110,12 @@ export class Manager {
     this.#caches.set(id, cache);
     metrics.cache(cache);
     return cache;
+  }
+
+  /** Functions are the same only if they are the same object. */
+  #numberOf(keep: CacheScope["keep"]): number {
+    const known = this.#keeps.indexOf(keep);
+    return known === -1 ? this.#keeps.push(keep) - 1 : known;
   }
 
   /**

@@ -91,3 +91,9 @@ export function ownerKey(owner: Resource, child: KubeObject): string | undefined
 function groupOf(apiVersion: string): string {
   return apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
 }
+
+/** An object without its `managedFields`, which are half of a small one and of use to the API server alone. */
+export function withoutManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & { readonly managedFields?: unknown };
+  return { ...object, metadata };
+}

@@ -45,8 +45,7 @@ export function childrenComeBack(stage: TheStage): void {
       const secrets = await children("secret");
       expect(secrets.map(({ metadata }) => metadata.name)).toContain("tv-broker-erlang-cookie");
       for (const { metadata } of secrets) await kubectl.run(["delete", "secret", metadata.name]);
-      // The root of all others cannot: the others stay, and new ones would follow from the new root.
-      for (const { metadata, data } of secrets.filter((secret) => secret.metadata.name !== "tv-root")) {
+      for (const { metadata, data } of secrets) {
         const again = await until(`Secret ${metadata.name} is back`, () => kubectl.get("secret", metadata.name), {
           deadlineMs: 2 * MINUTE_MS,
         });

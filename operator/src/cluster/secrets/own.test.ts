@@ -178,3 +178,31 @@ test("a Secret that cannot be made keeps no other from being made", async () => 
   expect(own["tv-broker-oss"]).toBeUndefined();
   expect(made()).toEqual(ALL.filter((name) => name !== "tv-broker-oss"));
 });
+
+test("all Secrets that were deleted at once come back as they were, the root of all others too", async () => {
+  await tend();
+  put(OSS, { username: "oss", password: "changed by hand" }, { labels: STAMP.labels, ownerReferences: [STAMP.owner] });
+  time += 60_000;
+  await tend();
+  const before = new Map(made().map((name) => [name, valuesAt(`${FOLDER}/${name}`)]));
+  for (const name of before.keys()) server.put(`${FOLDER}/${name}`, null);
+  time += 60_000;
+  expect((await tend()).errors).toEqual([]);
+  expect(new Map(made().map((name) => [name, valuesAt(`${FOLDER}/${name}`)]))).toEqual(before);
+});
+
+test("an AaaCluster that is made anew gets other Secrets than the one of its name before", async () => {
+  await tend();
+  const { key } = valuesAt(ROOT);
+  for (const path of [...server.objects.keys()]) server.put(path, null);
+  time += 60_000;
+  await ownSecrets(context, aCluster(), { ...STAMP, owner: { ...STAMP.owner, uid: "another" } });
+  expect(valuesAt(ROOT).key).not.toBe(key);
+});
+
+test("for a new AaaCluster each Secret costs one call, and one that is there already is found nevertheless", async () => {
+  put(OSS, { username: "oss", password: "there" }, { labels: STAMP.labels, ownerReferences: [STAMP.owner] });
+  const { own } = await ownSecrets(context, aCluster(), STAMP, true);
+  expect(own["tv-broker-oss"]).toMatchObject({ password: "there" });
+  expect(server.calls.filter(({ method }) => method === "GET").map(({ path }) => path)).toEqual([OSS]);
+});

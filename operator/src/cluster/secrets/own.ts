@@ -17,16 +17,19 @@ const MAX_AGE_MS = 60_000;
 /**
  * The Secrets that a cluster has of its own. Those that do not exist are made, unless it is paused; what is in one that
  * exists is never touched. One that belongs to somebody else is an error, and is not used.
+ * @param isNew whether no operator has ever looked at the cluster, so that hardly any Secret can be there
  */
 export async function ownSecrets(
   ctx: SecretContext,
   cluster: ValidatedCluster,
   stamp: Stamp,
+  isNew = false,
 ): Promise<{ readonly own: Secrets; readonly errors: readonly Error[] }> {
   const errors: Error[] = [];
   const secretOf = async (name: string, generate: () => SecretData): Promise<SecretData | undefined> => {
     try {
-      const found = (await readOwn(ctx, name, stamp, cluster)) ?? (await create(ctx, name, generate, stamp, cluster));
+      const known = isNew ? undefined : await readOwn(ctx, name, stamp, cluster);
+      const found = known ?? (await create(ctx, name, generate, stamp, cluster));
       return found === undefined ? undefined : decoded(found);
     } catch (error) {
       errors.push(error instanceof Error ? error : new Error(String(error)));
@@ -77,7 +80,11 @@ async function create(
 ): Promise<SecretObject | undefined> {
   if (cluster.paused) return undefined;
   const { namespace } = stamp;
-  const manifest = { metadata: { name }, type: "Opaque", data: encoded(generate()) };
+  // One that was deleted comes back as it was, with whatever somebody had written into it.
+  const last = ctx.secrets.last(namespace, name);
+  const wasOurs = last !== undefined && controllerOf(last)?.uid === stamp.owner.uid;
+  const data = wasOurs ? (last.data ?? {}) : encoded(generate());
+  const manifest = { metadata: { name }, type: "Opaque", data };
   try {
     const created: SecretObject = await ctx.applier.createOnce(SECRET, manifest, stamp);
     ctx.secrets.note(namespace, name, created);

@@ -14,6 +14,8 @@ export interface SecretObject extends KubeObject {
 interface Reading {
   readonly at: Date;
   readonly secret: SecretObject | undefined;
+  /** The Secret as it was when it was there last. */
+  readonly last: SecretObject | undefined;
 }
 
 /** Enough for a thousand clusters; whatever is forgotten is only read again. */
@@ -42,7 +44,13 @@ export class SecretStore {
 
   /** What somebody else found, or wrote. */
   note(namespace: string, name: string, secret: SecretObject | undefined): void {
-    this.#readings.set(`${namespace}/${name}`, { at: this.#now(), secret });
+    const key = `${namespace}/${name}`;
+    this.#readings.set(key, { at: this.#now(), secret, last: secret ?? this.#readings.get(key)?.last });
+  }
+
+  /** A Secret as it was when it was there last, as far as this process knows. */
+  last(namespace: string, name: string): SecretObject | undefined {
+    return this.#readings.get(`${namespace}/${name}`)?.last;
   }
 }
 

@@ -2,7 +2,15 @@ import type { Logger } from "pino";
 import type { KubeClient } from "../client/client.ts";
 import { Conflict, Invalid, NotFound } from "../client/errors.ts";
 import { hashOf } from "../hash.ts";
-import { apiVersionOf, controllerOf, type KubeObject, type OwnerReference, pathOf, type Resource } from "../objects.ts";
+import {
+  apiVersionOf,
+  controllerOf,
+  type KubeObject,
+  type OwnerReference,
+  pathOf,
+  type Resource,
+  withoutManagedFields,
+} from "../objects.ts";
 import { RecentMap } from "../recent-map.ts";
 import { covers } from "./covers.ts";
 
@@ -191,7 +199,7 @@ export class Applier {
 
   #note(cached: KubeObject, object: KubeObject): void {
     const { uid = "", resourceVersion } = cached.metadata;
-    this.#answers.set(uid, { decidedOn: resourceVersion, object });
+    this.#answers.set(uid, { decidedOn: resourceVersion, object: withoutManagedFields(object) });
   }
 
   #stamped(resource: Resource, manifest: Manifest, { owner, namespace, labels }: Stamp): Child {

@@ -350,13 +350,13 @@ test("an index has one meaning", async () => {
 });
 
 test.each([
-  [undefined, false],
-  [true, true],
-])("managed fields are kept only when asked for (%s)", async (managedFields, kept) => {
+  ["nothing else is said", {}, false],
+  ["all is asked for", { keep: (object: KubeObject) => object }, true],
+])("managed fields are kept or not: when %s", async (_, scope, kept) => {
   const object = configMap("one");
   const metadata = { ...object.metadata, managedFields: [{ manager: "x" }] };
   server.put(pathOf("one"), { ...object, metadata });
-  await start(undefined, managedFields === undefined ? {} : { managedFields });
+  await start(undefined, scope);
   expect("managedFields" in (cache.get("a/one")?.metadata ?? {})).toBe(kept);
   expect(valueIn("one")).toBe("1");
 });

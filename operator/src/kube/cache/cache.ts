@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Backoff } from "../backoff.ts";
 import type { KubeClient } from "../client/client.ts";
-import { type KubeObject, keyOf, type ObjectMeta, ownerKey, pathOf, type Resource } from "../objects.ts";
+import { type KubeObject, keyOf, ownerKey, pathOf, type Resource, withoutManagedFields } from "../objects.ts";
 import { Reflector } from "./reflector.ts";
 import { type IndexFunction, Store } from "./store.ts";
 
@@ -11,8 +11,8 @@ export interface CacheScope {
   readonly namespaces?: readonly string[] | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
-  /** Keep `metadata.managedFields`, which are half of a small object and of no use to most. Default: false. */
-  readonly managedFields?: boolean;
+  /** What of an object is kept, as memory is dear; `withoutManagedFields` when absent. */
+  readonly keep?: ((object: KubeObject) => KubeObject) | undefined;
 }
 
 export interface CacheOptions extends CacheScope {
@@ -141,8 +141,8 @@ export class Cache {
     const key = keyOf(object);
     const known = this.#store.get(key);
     if (known !== undefined && known.metadata.resourceVersion === object.metadata.resourceVersion) return;
-    const kept = this.#options.managedFields === true ? object : withoutManagedFields(object);
-    this.#set(key, kept, this.#unsynced.has(scope));
+    const { keep = withoutManagedFields } = this.#options;
+    this.#set(key, keep(object), this.#unsynced.has(scope));
   }
 
   #listed(keys: ReadonlySet<string>, scope: string | undefined): void {
@@ -180,9 +180,4 @@ export class Cache {
 
 function listOf(key: string | undefined): readonly string[] {
   return key === undefined ? [] : [key];
-}
-
-function withoutManagedFields(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & { readonly managedFields?: unknown };
-  return { ...object, metadata };
 }

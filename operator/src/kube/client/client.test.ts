@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { until } from "../../../../test/lib/until.ts";
 import { FakeApiServer, fail, json } from "../testing/fake-api-server.ts";
 import {
   Conflict,
@@ -112,6 +113,21 @@ test("after a request that got no answer, connections that lie idle are not trus
   server.fault = (_, response) => dead.has(response.socket);
   await expect(get(50)).rejects.toBeInstanceOf(Unreachable);
   await get(5_000);
+});
+
+test("a request that was answered has no late effect: its time runs out, and the connections that lie idle stay", async () => {
+  await using server = await FakeApiServer.start();
+  const sockets = new Set<unknown>();
+  server.fault = (_, response) => {
+    sockets.add(response.socket);
+    return false;
+  };
+  const timeoutMs = 100;
+  await server.client.request("GET", "/api/v1/pods", { timeoutMs });
+  const over = Date.now() + 2 * timeoutMs;
+  await until("the request's time has run out", () => Date.now() > over, { deadlineMs: 5_000, intervalMs: 10 });
+  await server.client.request("GET", "/api/v1/pods");
+  expect(sockets.size).toBe(1);
 });
 
 test("a GET on a connection that the server has just closed is sent once more, a write is not", async () => {

@@ -124,14 +124,18 @@ export class KubeClient {
 
   async #once<T>(method: string, path: string, options: RequestOptions): Promise<T> {
     const { query, contentType, timeoutMs = TIMEOUT_MS } = options;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = either(timeout, options.signal);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(timedOut()), timeoutMs);
+    const signal = either(late.signal, options.signal);
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     try {
       return JSON.parse(await textOf(await this.#open({ method, path, query, body, contentType, signal }))) as T;
     } catch (error) {
       options.signal?.throwIfAborted();
-      throw timeout.aborted ? new Unreachable(`${method} ${path}: no answer in ${timeoutMs} ms`) : asUnreachable(error);
+      const isLate = late.signal.aborted;
+      throw isLate ? new Unreachable(`${method} ${path}: no answer in ${timeoutMs} ms`) : asUnreachable(error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -26,17 +26,20 @@ export function timedOut(): DOMException {
  */
 export function exchange(parts: Exchange): Promise<IncomingMessage> {
   keepAlive(parts.options.agent);
-  parts.signal.addEventListener("abort", () => {
-    // Where one connection turned out dead, those that lie idle beside it may be too.
-    if (parts.signal.reason?.name === "TimeoutError") dropIdle(parts.options.agent);
-  });
   return attempt(parts, parts.options.method === "GET");
 }
 
 function attempt(parts: Exchange, mayRepeat: boolean): Promise<IncomingMessage> {
   const { url, options, body, signal, beforeSend } = parts;
+  const onAbort = (): void => {
+    // Where one connection turned out dead, those that lie idle beside it may be too.
+    if (signal.reason?.name === "TimeoutError") dropIdle(options.agent);
+  };
+  signal.addEventListener("abort", onAbort);
   return new Promise((resolve, reject) => {
     const request = (url.protocol === "http:" ? http : https).request(url, { ...options, signal }, resolve);
+    // The signal may be kept for long after that, and would keep the request.
+    request.once("close", () => signal.removeEventListener("abort", onAbort));
     request.on("error", (error: NodeJS.ErrnoException) => {
       if (mayRepeat && request.reusedSocket && error.code === "ECONNRESET") resolve(attempt(parts, false));
       else reject(error);
