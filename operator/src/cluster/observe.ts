@@ -69,14 +69,25 @@ export async function observe(
       world.pods(object, component).filter((pod) => !isOver(pod)),
       controllers.find(({ metadata }) => metadata.name === name),
     );
+  /** One that the user has of his own: only what was built before may have to go. */
+  const external = (name: string, component: Component): Workload => {
+    const left = workload(name, component, 0);
+    return { ...left, settled: left.existing === 0 };
+  };
   const [nodeReports, relays] = await Promise.all([
     Promise.all(world.pods(object, "aaa").map(nodeReport)),
     Promise.all(world.pods(object, "oss").map(isRelaying)),
   ]);
   return {
-    broker: workload(names.brokerPods, "broker", broker.external === undefined ? broker.replicas : 0),
+    broker:
+      broker.external === undefined
+        ? workload(names.brokerPods, "broker", broker.replicas)
+        : external(names.brokerPods, "broker"),
     oss: workload(names.oss, "oss", oss.replicas),
-    ossDatabase: workload(names.ossDatabase, "oss-database", oss.database.externalSecretName === undefined ? 1 : 0),
+    ossDatabase:
+      oss.database.externalSecretName === undefined
+        ? workload(names.ossDatabase, "oss-database", 1)
+        : external(names.ossDatabase, "oss-database"),
     nodes: workload(names.aaa, "aaa", nodes.replicas),
     gateways: gatewaysOf(cluster).map((gateway) => ({
       ...workload(gateway.name, gateway.component, gateway.spec.replicas),
