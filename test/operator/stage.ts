@@ -80,6 +80,17 @@ export class Stage implements Surroundings, AsyncDisposable {
     this.#operator = undefined;
   }
 
+  /** What operators asked since, as `GET /path`, without what caches list and watch. */
+  askedSince(count: number): string[] {
+    const requests = this.proxy.requests.slice(count).filter(({ query }) => !query.has("watch") && !query.has("limit"));
+    return requests.map(({ method, path }) => `${method} ${path}`);
+  }
+
+  /** How often operators asked. */
+  get asked(): number {
+    return this.proxy.requests.length;
+  }
+
   async reconciles(): Promise<number> {
     const { values = [] } = (await this.#operator?.metrics.registry.getSingleMetric(RECONCILES)?.get()) ?? {};
     return values.reduce((sum, { value }) => sum + value, 0);
