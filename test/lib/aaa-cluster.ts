@@ -1,8 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { parseAllDocuments } from "yaml";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Document, parseAllDocuments, stringify } from "yaml";
 import { Box } from "../box/box.ts";
 import type { Access, KubernetesObject } from "./kubectl.ts";
 import { Kubectl } from "./kubectl.ts";
+import { run } from "./run.ts";
 import { until } from "./until.ts";
 
 /** Where an AAA node is in the stream, as `GET /v1/partition` says it. */
@@ -44,6 +47,27 @@ export class AaaCluster {
 
   /** Applies the sample `samples/tv.yaml`, in this cluster's namespace. */
   async apply(): Promise<void> {
+    await this.kubectl.apply((await this.#sample()).map(String).join("---\n"));
+  }
+
+  /** Installs the sample as a Helm chart, and returns when Helm's `--wait` does. */
+  async install(timeoutSeconds: number): Promise<void> {
+    const { access, namespace } = this.kubectl;
+    const chart = await mkdtemp(join(tmpdir(), "aaa-chart-"));
+    try {
+      const templates = (await this.#sample()).filter((document) => document.get("kind") !== "Namespace");
+      await mkdir(join(chart, "templates"));
+      await writeFile(join(chart, "Chart.yaml"), stringify({ apiVersion: "v2", name: this.name, version: "0.0.0" }));
+      await writeFile(join(chart, "templates", "sample.yaml"), templates.map(String).join("---\n"));
+      const where = [`--kubeconfig=${access.kubeconfig}`, `--namespace=${namespace}`, "--create-namespace"];
+      const waiting = ["--wait", `--timeout=${timeoutSeconds}s`];
+      await run(access.helm, ["install", this.name, chart, ...where, ...waiting]);
+    } finally {
+      await rm(chart, { recursive: true });
+    }
+  }
+
+  async #sample(): Promise<Document[]> {
     const documents = parseAllDocuments(await readFile(SAMPLE, "utf8"));
     const { namespace } = this.kubectl;
     for (const document of documents) {
@@ -52,7 +76,7 @@ export class AaaCluster {
         namespace,
       );
     }
-    await this.kubectl.apply(documents.map(String).join("---\n"));
+    return [...documents];
   }
 
   get(): Promise<KubernetesObject> {

@@ -75,6 +75,9 @@ export const PORTS = {
   haproxyHealth: 8404,
 } as const;
 
+/** Where RabbitMQ's tools listen for what the other brokers have to say, as `rabbitmqctl list_queues` does. */
+export const BROKER_TOOL_PORTS = { first: 35672, last: 35682 } as const;
+
 /** The virtual host, exchanges, users and queues at the broker. */
 export const BROKER = {
   vhost: "aaa",

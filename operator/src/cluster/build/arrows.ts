@@ -1,12 +1,18 @@
 import type { Component } from "../labels.ts";
-import { PORTS } from "../names.ts";
+import { BROKER_TOOL_PORTS, PORTS } from "../names.ts";
 import { brokerPorts, type ValidatedCluster } from "../validate.ts";
+
+/** TCP ports from the first to the last. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
 
 /** One connection of the picture: who opens it, to whom, on which TCP ports; no ports: any. */
 export interface Arrow {
   readonly from: Component | "operator" | "anyone";
   readonly to: Component | "anyone";
-  readonly ports: readonly number[];
+  readonly ports: readonly (number | PortRange)[];
 }
 
 /** Every connection that the parts of a cluster need, and none besides. */
@@ -32,7 +38,7 @@ function brokerArrows(cluster: ValidatedCluster): readonly Arrow[] {
     { from: "oss", to: "broker-gateway", ports: [PORTS.brokerGateway] },
     { from: "aaa", to: "broker-gateway", ports: [PORTS.brokerGateway] },
     { from: "broker-gateway", to: "broker", ports: [amqp] },
-    { from: "broker", to: "broker", ports: [amqp, PORTS.epmd, PORTS.erlangDistribution] },
+    { from: "broker", to: "broker", ports: [amqp, PORTS.epmd, PORTS.erlangDistribution, BROKER_TOOL_PORTS] },
     { from: "operator", to: "broker", ports: [management] },
   ];
 }

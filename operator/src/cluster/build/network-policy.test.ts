@@ -11,7 +11,10 @@ import { networkPolicy } from "./network-policy.ts";
 
 /** Every port that anything listens on, one that nothing does, and those of DNS: a Service and its pods may have two. */
 const ALL_PORTS: readonly Port[] = [
-  ...[...Object.values(PORTS), 53, 5353, 9999].map((port) => ({ protocol: "TCP" as const, port })),
+  ...[...Object.values(PORTS), 53, 5353, 9999, 35671, 35672, 35682, 35683].map((port) => ({
+    protocol: "TCP" as const,
+    port,
+  })),
   ...[53, 5353, 9999].map((port) => ({ protocol: "UDP" as const, port })),
 ];
 
@@ -84,7 +87,7 @@ function picture(cluster: ValidatedCluster) {
 
 const BROKER = (amqp: number): string[] => [
   "aaa -> broker-gateway: 5670",
-  `broker -> broker: ${amqp} 4369 25672`,
+  `broker -> broker: ${amqp} 4369 25672 35672 35682`,
   `broker-gateway -> broker: ${amqp}`,
   "oss -> broker-gateway: 5670",
 ];

@@ -3,7 +3,7 @@ import type { Manifest } from "../../kube/index.ts";
 import { type Component, componentLabels, OPERATOR_LABELS, selectorLabels } from "../labels.ts";
 import { componentName } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
-import { type Arrow, arrowsOf } from "./arrows.ts";
+import { type Arrow, arrowsOf, type PortRange } from "./arrows.ts";
 
 /** The library's type has another name for `from`. */
 interface Rule {
@@ -53,8 +53,13 @@ function ruleOf(cluster: ValidatedCluster, side: "from" | "to", { ports, ...ends
   const peers = peersOf(cluster, ends[side]);
   return {
     ...(peers === "anyone" ? {} : { [side]: peers }),
-    ...(ports.length === 0 ? {} : { ports: ports.map((port) => ({ protocol: "TCP", port })) }),
+    ...(ports.length === 0 ? {} : { ports: ports.map(portOf) }),
   };
+}
+
+function portOf(port: number | PortRange): V1NetworkPolicyPort {
+  if (typeof port === "number") return { protocol: "TCP", port };
+  return { protocol: "TCP", port: port.first, endPort: port.last };
 }
 
 function peersOf(

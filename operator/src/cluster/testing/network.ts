@@ -20,7 +20,7 @@ interface Peer {
 interface Rule {
   readonly from?: readonly Peer[];
   readonly to?: readonly Peer[];
-  readonly ports?: readonly { readonly protocol?: string; readonly port: number }[];
+  readonly ports?: readonly { readonly protocol?: string; readonly port: number; readonly endPort?: number }[];
 }
 
 export interface Policy {
@@ -55,7 +55,12 @@ function isLet(policies: readonly Policy[], own: End, direction: "Ingress" | "Eg
     (spec[side] ?? []).some(
       (rule) =>
         (rule.ports === undefined ||
-          rule.ports.some((one) => one.port === port.port && (one.protocol ?? "TCP") === port.protocol)) &&
+          rule.ports.some(
+            (one) =>
+              one.port <= port.port &&
+              port.port <= (one.endPort ?? one.port) &&
+              (one.protocol ?? "TCP") === port.protocol,
+          )) &&
         (rule[peers] === undefined || rule[peers].some((one) => isPeer(one, namespace, peer))),
     ),
   );
