@@ -95,4 +95,19 @@ export function brokerIsRepaired(stage: TheStage): void {
     },
     4 * MINUTE_MS,
   );
+
+  test(
+    "the first broker, of which others wait to hear, joins them as a new one when it lost its volume",
+    async () => {
+      const { tv } = stage();
+      await tv.kubectl.run(["delete", "pvc", "data-tv-broker-0", "--wait=false"]);
+      await tv.kubectl.run(["delete", "pod", "tv-broker-0"]);
+      await tv.ready(3 * MINUTE_MS);
+      const status = await inBroker(stage(), "rabbitmqctl", "cluster_status", "--quiet", "--formatter=json");
+      expect((JSON.parse(status) as { running_nodes: string[] }).running_nodes).toHaveLength(3);
+      await tv.provision(sampleSubscribers(391, 400));
+      await tv.converged(2, MINUTE_MS);
+    },
+    6 * MINUTE_MS,
+  );
 }

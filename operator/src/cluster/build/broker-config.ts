@@ -80,7 +80,8 @@ function rabbitmqConf({ broker }: ValidatedCluster): string {
 
 /**
  * Forms one cluster on every start order. The first broker begins alone, unless another one answers; every other one
- * knows only the first and itself, and a new one waits until the first answers. So none ever begins a second cluster.
+ * knows only the first and itself, and a new one waits until the first answers. So none ever begins a second cluster,
+ * unless the first loses its volume while no other is up. One that lost its volume joins as a new one.
  */
 function prepareScript(cluster: ValidatedCluster): string {
   const { names, broker } = cluster;
@@ -96,6 +97,14 @@ mkdir -p /etc/rabbitmq/conf.d
 printf 'default_user = %s\\ndefault_pass = %s\\n' "$(cat /operator/admin/username)" "$(cat /operator/admin/password)" \\
   > /etc/rabbitmq/conf.d/10-admin.conf
 ${broker.additionalConfig === undefined ? "" : "cp /operator/config/additional.conf /etc/rabbitmq/conf.d/90-additional.conf\n"}
+is_new() { [ ! -e "/var/lib/rabbitmq/mnesia/$RABBITMQ_NODENAME" ]; }
+
+forget_this_broker() {
+  local said
+  said=$(rabbitmqctl --longnames --node "rabbit@$(host_of "$1")" forget_cluster_node "$RABBITMQ_NODENAME" 2>&1) ||
+    grep -q not_a_cluster_node <<< "$said"
+}
+
 own=\${POD_NAME##*-}
 peers=()
 if [ "$own" = 0 ]; then
@@ -104,9 +113,17 @@ if [ "$own" = 0 ]; then
   done
 else
   peers=(0)
-  if [ ! -e "/var/lib/rabbitmq/mnesia/$RABBITMQ_NODENAME" ]; then
+  if is_new; then
     until answers 0; do echo "waiting for the first broker, $(host_of 0)"; sleep 1; done
   fi
+fi
+
+# The others may know this broker from before it lost its volume, and would not let another one join by its name.
+if is_new && [ "\${#peers[@]}" -gt 0 ]; then
+  until forget_this_broker "\${peers[0]}"; do
+    echo "waiting until $(host_of "\${peers[0]}") forgets what this broker was"
+    sleep 1
+  done
 fi
 
 number=1

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -20,7 +20,14 @@ beforeEach(() => {
   writeFileSync(at("operator/admin/username"), "operator");
   writeFileSync(at("operator/admin/password"), "pass-word");
   writeFileSync(at("operator/cookie/cookie"), "biscuit");
+  rabbitmqctl("echo '{:not_a_cluster_node, no such member}' >&2; exit 69");
 });
+
+/** What rabbitmqctl does; it keeps what it was asked. */
+function rabbitmqctl(does: string): void {
+  mkdirSync(at("bin"), { recursive: true });
+  writeFileSync(at("bin/rabbitmqctl"), `#!/bin/sh\necho "$@" >> ${at("asked")}\n${does}\n`, { mode: 0o755 });
+}
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -29,18 +36,26 @@ const NODE = (ordinal: number): string => `rabbit@tv-broker-${ordinal}.tv-broker
 /**
  * Runs the script as the broker of this ordinal.
  * @param up the brokers that answer. Whoever waits finds the first one up after that.
- * @returns what it printed
  */
-function prepare(ordinal: number, up: readonly number[], spec = {}): string {
+function run(ordinal: number, up: readonly number[], spec = {}) {
   const files = brokerConfig(aCluster(spec));
   for (const [name, text] of Object.entries(files)) writeFileSync(at(join("operator/config", name)), text);
   writeFileSync(at("up"), up.map((one) => `${one}\n`).join(""));
   const script = (files["prepare.sh"] ?? "")
     .replaceAll(/\/(?=operator\/|etc\/rabbitmq|var\/lib\/rabbitmq)/g, `${root}/`)
     .replace(/^answers\(\) .*$/m, `answers() { grep -qx "$1" ${root}/up; }; sleep() { echo 0 >> ${root}/up; }`);
-  const env = { PATH: process.env.PATH, POD_NAME: `tv-broker-${ordinal}`, RABBITMQ_NODENAME: NODE(ordinal) };
+  const env = {
+    PATH: `${at("bin")}:${process.env.PATH}`,
+    POD_NAME: `tv-broker-${ordinal}`,
+    RABBITMQ_NODENAME: NODE(ordinal),
+  };
   writeFileSync(at("prepare.sh"), script);
-  const { status, stderr, stdout } = spawnSync("bash", ["--norc", at("prepare.sh")], { env, encoding: "utf8" });
+  return spawnSync("bash", ["--norc", at("prepare.sh")], { env, encoding: "utf8" });
+}
+
+/** The same, which must succeed. Returns what it printed. */
+function prepare(...broker: Parameters<typeof run>): string {
+  const { status, stderr, stdout } = run(...broker);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout;
 }
@@ -73,6 +88,22 @@ test("a broker that has its volume waits for nobody, since after an outage each 
   expect(peers()).toEqual([NODE(0), NODE(2)]);
 });
 
+test("a broker without its volume is forgotten by the others first, who would refuse another one of its name", () => {
+  rabbitmqctl(`[ -e ${"$0"}.once ] || { touch $0.once; echo 'nodedown' >&2; exit 69; }`);
+  expect(prepare(1, [0])).toBe(
+    "waiting until tv-broker-0.tv-broker-nodes.aaa.svc.cluster.local forgets what this broker was\n",
+  );
+  const asked = `--longnames --node ${NODE(0)} forget_cluster_node ${NODE(1)}\n`;
+  expect(readAt("asked")).toBe(asked + asked);
+});
+
+test("nobody is asked to forget a broker that has its volume, or that begins alone", () => {
+  prepare(0, []);
+  mkdirSync(at(`var/lib/rabbitmq/mnesia/${NODE(2)}`), { recursive: true });
+  prepare(2, [0, 1]);
+  expect(existsSync(at("asked"))).toBe(false);
+});
+
 test("RabbitMQ finds its configuration, its administrator and the cookie, which nobody else may read", () => {
   prepare(0, []);
   expect(readAt("etc/rabbitmq/rabbitmq.conf")).toBe(readAt("operator/config/rabbitmq.conf"));
@@ -93,7 +124,7 @@ test("a pod whose containers start anew prepares as if it were new", () => {
   expect(peers()).toEqual([NODE(0)]);
 });
 
-test("without one of its files a broker does not start", () => {
+test("a broker without the cookie does not start", () => {
   rmSync(at("operator/cookie/cookie"));
-  expect(() => prepare(0, [])).toThrow("cookie");
+  expect(run(0, []).status).not.toBe(0);
 });
