@@ -6,6 +6,12 @@ import {
   type Resource,
 } from "../../../operator/src/kube/index.ts";
 
+/** An object that a cluster controls. */
+export interface Child {
+  readonly resource: Resource;
+  readonly object: KubeObject;
+}
+
 interface ApiResources {
   readonly resources: readonly {
     readonly name: string;
@@ -22,17 +28,29 @@ interface ApiGroups {
 /** Nobody's, or made by Kubernetes for a child, whomever they belong to afterwards. */
 const NOT_CHILDREN = new Set(["Event", "Pod", "PersistentVolumeClaim", "EndpointSlice", "ControllerRevision"]);
 
-/** How many objects each object of a kind controls, whatever they are, by its uid. */
-export async function childrenOf(client: KubeClient, owner: Resource): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
+/**
+ * What each of so many clusters controls, whatever it is, by the cluster's uid.
+ * @throws Error when one cluster has less than another: then not everything was made
+ */
+export async function childrenOf(
+  client: KubeClient,
+  owner: Resource,
+  clusters: number,
+): Promise<ReadonlyMap<string, readonly Child[]>> {
+  const found: (Child & { readonly uid: string })[] = [];
   for (const resource of await namespacedResources(client)) {
     const { items } = await client.request<{ items: readonly KubeObject[] }>("GET", pathOf(resource));
-    for (const child of items) {
-      const reference = controllerOf(child);
-      if (reference?.kind === owner.kind) counts.set(reference.uid, (counts.get(reference.uid) ?? 0) + 1);
+    for (const object of items) {
+      const reference = controllerOf(object);
+      if (reference?.kind === owner.kind) found.push({ uid: reference.uid, resource, object });
     }
   }
-  return counts;
+  const children = Map.groupBy(found, ({ uid }) => uid);
+  const counts = new Set([...children.values()].map(({ length }) => length));
+  if (children.size !== clusters || counts.size !== 1) {
+    throw new Error(`of ${clusters} of ${owner.kind}, ${children.size} have children: ${[...counts].join(", ")}`);
+  }
+  return children;
 }
 
 /** Every kind of child that namespaces hold and that can be listed. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type KubeClient, type KubeObject, pathOf } from "../../../operator/src/kube/index.ts";
+import type { KubeClient } from "../../../operator/src/kube/index.ts";
 import { type Usage, usageOf } from "../../lib/process-usage.ts";
 import { rounded } from "../../lib/statistics.ts";
 import { say, step } from "../../lib/steps.ts";
@@ -9,25 +9,32 @@ import { until } from "../../lib/until.ts";
 import { type Program, startCommand } from "../../services/api-server-process.ts";
 import { byKind, type Call, lastWriteAt } from "./audit.ts";
 import { childrenOf } from "./children.ts";
+import { createClusters, listClusters } from "./clusters.ts";
 import { define, type FakeKubernetes, type Programs, startFakeKubernetes } from "./fake-kubernetes.ts";
 import type { Operator } from "./operators.ts";
+import type { Made } from "./replay.ts";
 import type { Figures } from "./report.ts";
 
 const DEADLINE = { deadlineMs: 1_200_000, intervalMs: 1000 };
-const CREATORS = 8;
-const CLUSTERS_PER_NAMESPACE = 10;
 /** An operator that has written nothing for so long has no more to do. */
 const QUIET_MS = 10_000;
 const IDLE_SECONDS = 30;
 const SHOWN_KINDS = 8;
 const SHOWN_LINES = 20;
+const LOG = "operator.log";
 
 interface Sample extends Usage {
   readonly at: number;
 }
 
+/** What an operator did, and what it has made by that. */
+export interface Measurement {
+  readonly figures: Figures;
+  readonly made: Made;
+}
+
 /** Lets an operator reconcile so many clusters at once on a Kubernetes of its own, and then idle. */
-export async function measure(operator: Operator, clusters: number, programs: Programs): Promise<Figures> {
+export async function measure(operator: Operator, clusters: number, programs: Programs): Promise<Measurement> {
   const { name } = operator;
   await using kubernetes = await step(`Start a Kubernetes for ${name}`, () => startFakeKubernetes(programs));
   const { client, audit } = kubernetes;
@@ -43,12 +50,12 @@ export async function measure(operator: Operator, clusters: number, programs: Pr
       return probe();
     };
     await step(`${name}: wait until ${what}`, () => until(what, isOver, DEADLINE));
-    if (!program.isRunning()) throw new Error(`${name} ended:\n${await lastWords(kubernetes)}`);
+    if (!program.isRunning()) throw new Error(`${name} ended:\n${await lastWords(join(kubernetes.folder, LOG))}`);
   };
 
   await wait("it leads and watches", async () => works(operator, await audit.calls()));
   const appliedAt = Date.now();
-  await step(`${name}: apply ${clusters}`, () => apply(client, operator, clusters));
+  await step(`${name}: apply ${clusters}`, () => createClusters(client, operator, clusters));
   await wait("all are reconciled", () => allReconciled(client, operator));
   const reconciledAt = Date.now();
   await wait("it has no more to do", async () => {
@@ -60,8 +67,12 @@ export async function measure(operator: Operator, clusters: number, programs: Pr
   const { peakMib } = await usageOf(program.pid);
   const calls = (await audit.calls()).filter(({ at }) => at <= settledAt);
   tell(calls);
-  const children = await countChildren(client, operator, clusters);
-  return {
+  const made = {
+    clusters: await listClusters(client, operator),
+    children: await childrenOf(client, operator.resource, clusters),
+  };
+  const children = [...made.children.values()].flat().length;
+  const figures = {
     seconds: (reconciledAt - appliedAt) / 1000,
     settled_seconds: (settledAt - appliedAt) / 1000,
     children,
@@ -72,16 +83,17 @@ export async function measure(operator: Operator, clusters: number, programs: Pr
     rss_mb: (peakMib * 2 ** 20) / 1e6,
     idle_calls_per_minute_per_cluster: (idle.length / IDLE_SECONDS / clusters) * 60,
   };
+  return { figures, made };
 }
 
 function startOperator(operator: Operator, kubernetes: FakeKubernetes): Promise<Program> {
   const env = { PATH: process.env.PATH, ...operator.environment(kubernetes) };
-  return startCommand(operator.command, join(kubernetes.folder, "operator.log"), env);
+  return startCommand(operator.command, join(kubernetes.folder, LOG), env);
 }
 
-async function lastWords({ folder }: FakeKubernetes): Promise<string> {
-  const log = await readFile(join(folder, "operator.log"), "utf8");
-  return log.trim().split("\n").slice(-SHOWN_LINES).join("\n");
+/** The end of a log. */
+export async function lastWords(log: string): Promise<string> {
+  return (await readFile(log, "utf8")).trim().split("\n").slice(-SHOWN_LINES).join("\n");
 }
 
 function works({ resource }: Operator, calls: readonly Call[]): boolean {
@@ -89,27 +101,8 @@ function works({ resource }: Operator, calls: readonly Call[]): boolean {
   return hasLease && calls.some((call) => call.verb === "watch" && call.resource === resource.plural);
 }
 
-async function apply(client: KubeClient, { resource, spec }: Operator, clusters: number): Promise<void> {
-  const { group, version, kind } = resource;
-  const namespaceOf = (index: number): string => `bench-${Math.floor(index / CLUSTERS_PER_NAMESPACE)}`;
-  const all = Array.from({ length: clusters }, (_, index) => index);
-  for (const name of new Set(all.map(namespaceOf))) {
-    await client.request("POST", "/api/v1/namespaces", { body: { metadata: { name } } });
-  }
-  const indexes = all.values();
-  const create = async (): Promise<void> => {
-    for (const index of indexes) {
-      const metadata = { name: `cluster-${index}` };
-      const body = { apiVersion: `${group}/${version}`, kind, metadata, spec };
-      await client.request("POST", pathOf(resource, { namespace: namespaceOf(index) }), { body });
-    }
-  };
-  await Promise.all(Array.from({ length: CREATORS }, create));
-}
-
 async function allReconciled(client: KubeClient, operator: Operator): Promise<boolean> {
-  const { items } = await client.request<{ items: readonly KubeObject[] }>("GET", pathOf(operator.resource));
-  return items.every((item) => operator.isReconciled(item));
+  return (await listClusters(client, operator)).every((cluster) => operator.isReconciled(cluster));
 }
 
 interface Workload {
@@ -132,16 +125,6 @@ async function callsWithin({ audit }: FakeKubernetes, seconds: number): Promise<
   const calls = (await audit.calls()).filter(({ at }) => at > from);
   tell(calls);
   return calls;
-}
-
-/** @throws Error when one cluster has less than another: then not everything was made */
-async function countChildren(client: KubeClient, { name, resource }: Operator, clusters: number): Promise<number> {
-  const counts = [...(await childrenOf(client, resource)).values()];
-  const distinct = [...new Set(counts)];
-  if (counts.length !== clusters || distinct.length !== 1) {
-    throw new Error(`of ${clusters} clusters of ${name}, ${counts.length} have children: ${distinct.join(", ")}`);
-  }
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Says what most calls were. */

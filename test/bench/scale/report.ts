@@ -35,13 +35,38 @@ const LABELS: Readonly<Record<keyof Figures, string>> = {
 /** How much memory it may take at most, in MB. */
 const RSS_AIM_MB = 200;
 
-/** Prints the figures; returns them rounded. */
-export function report(figures: Figures): Figures {
-  const entries = Object.entries(figures).map(([key, value]) => [key, rounded(value)] as const);
+/** What a bare client did. */
+export type LimitFigures = Pick<
+  Figures,
+  "settled_seconds" | "children" | "api_calls" | "api_calls_per_child" | "cpu_s"
+>;
+
+/** Prints the figures of our operator beside the limit; returns them rounded, with the ratios of the one to the other. */
+export function report(ours: Figures, limit: LimitFigures): object {
+  const ratio = (key: keyof LimitFigures): number => rounded(ours[key] / limit[key]);
+  const row = (...[label = "", ...cells]: readonly (string | number)[]): void =>
+    say(`  ${label.toString().padEnd(40)}${cells.map((cell) => cell.toString().padStart(14)).join("")}`);
   say();
-  for (const [key, value] of entries) say(`  ${LABELS[key as keyof Figures].padEnd(40)}${String(value).padStart(10)}`);
+  row("", "ours", "bare client", "ratio");
+  for (const [key, label] of Object.entries(LABELS) as [keyof Figures, string][]) {
+    row(label, rounded(ours[key]), ...(isOfBoth(key, limit) ? [rounded(limit[key]), ratio(key)] : []));
+  }
   say();
-  const isMet = figures.rss_mb <= RSS_AIM_MB;
-  say(`  ${isMet ? "✓" : "✗"} rss_mb ${rounded(figures.rss_mb)}, aim: at most ${RSS_AIM_MB}`);
-  return Object.fromEntries(entries) as unknown as Figures;
+  const isMet = ours.rss_mb <= RSS_AIM_MB;
+  say(`  ${isMet ? "✓" : "✗"} rss_mb ${rounded(ours.rss_mb)}, aim: at most ${RSS_AIM_MB}`);
+  return {
+    ...allRounded(ours),
+    api_calls_per_child_ratio: ratio("api_calls_per_child"),
+    cpu_ratio: ratio("cpu_s"),
+    peer: "bare client",
+    limit: allRounded(limit),
+  };
+}
+
+function isOfBoth(key: keyof Figures, limit: LimitFigures): key is keyof LimitFigures {
+  return key in limit;
+}
+
+function allRounded(figures: LimitFigures): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, rounded(value)]));
 }
