@@ -176,6 +176,7 @@ test.each<[string, ConditionType, Partial<Findings>]>([
       ...seen({ brokerReport: wellBroker({ members: [{ name: "rabbit@example", running: true }], queues: [] }) }),
     },
   ],
+  ["one node serves boxes", "NodesReady", { cluster: aCluster({ nodes: { replicas: 1 } }) }],
   [
     "more pods than wanted are no lack, as during a rollout",
     "NodesReady",

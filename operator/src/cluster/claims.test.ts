@@ -12,12 +12,12 @@ const two = aCluster({ nodes: { replicas: 2 } });
 
 test.each([
   ["of a node that was scaled away", "data-tv-aaa-2", true],
-  ["of a node that was scaled away long ago", "data-tv-aaa-11", true],
+  ["of a node that was scaled away long ago", "data-tv-aaa-10", true],
   ["of a node that there shall be", "data-tv-aaa-1", false],
   ["of a broker", "data-tv-broker-7", false],
   ["of the OSS database", "data-tv-oss-database-0", false],
   ["of a node of another cluster", "data-tv-aaa-aaa-7", false],
-  ["of something else", "backup-tv-aaa-7", false],
+  ["of something else", "logs-tv-aaa-7", false],
   ["with no number", "data-tv-aaa-", false],
   ["with more than a number", "data-tv-aaa-7x", false],
 ])("a claim %s, %s, is abandoned: %s", (_, claim, abandoned) => {

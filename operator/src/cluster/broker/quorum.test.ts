@@ -45,6 +45,7 @@ test("a queue without statistics yet says nothing", () => {
 test("a queue of which nobody is known to be online takes and gives nothing", () => {
   const { members = [] } = queueOf(3, 0);
   expect(quorumOf(membersOf(3, 3), [{ name: "q", members }])).toBe("Lost");
+  expect(quorumOf(membersOf(3, 3), [{ name: "q", members: members.slice(0, 1) }])).toBe("Lost");
   expect(queuesWithoutMajority([{ name: "q", members }])).toEqual(["q"]);
 });
 

@@ -1,7 +1,17 @@
 import { expect, test } from "@jest/globals";
 import type { SchedulingSpec } from "../../api/fields.ts";
 import { aCluster } from "../testing/fixtures.ts";
-import { dataVolume, restrictedContainer, restrictedPod, secretEnv, serviceProbes } from "./pod.ts";
+import {
+  dataVolume,
+  execProbe,
+  httpProbe,
+  podNameEnv,
+  restrictedContainer,
+  restrictedPod,
+  secretEnv,
+  serviceProbes,
+  tcpProbe,
+} from "./pod.ts";
 
 const PREFERRED: SchedulingSpec = { spread: "Preferred" };
 const pod = (scheduling: SchedulingSpec = PREFERRED) =>
@@ -115,10 +125,23 @@ test("a key of a Secret is needed, unless it is said to be optional", () => {
   });
 });
 
+// With the version that the API server would add, so that nothing differs from what it keeps.
+test("a container learns the name of its pod", () => {
+  const fieldRef = { apiVersion: "v1", fieldPath: "metadata.name" };
+  expect(podNameEnv("V")).toEqual({ name: "V", valueFrom: { fieldRef } });
+});
+
+test("probes ask every five seconds and wait a few, if nothing else is said", () => {
+  expect(tcpProbe(1)).toEqual({ tcpSocket: { port: 1 }, periodSeconds: 5, timeoutSeconds: 3 });
+  expect(httpProbe("/", 1)).toEqual({ httpGet: { path: "/", port: 1 }, periodSeconds: 5, timeoutSeconds: 3 });
+  expect(execProbe(["a"])).toEqual({ exec: { command: ["a"] }, periodSeconds: 5, timeoutSeconds: 5 });
+  expect(tcpProbe(1, { periodSeconds: 2, timeoutSeconds: 1 })).toMatchObject({ periodSeconds: 2, timeoutSeconds: 1 });
+});
+
 test("a service has five minutes to start, a minute without an answer to be taken for dead, and says itself when it serves", () => {
   const { startupProbe, livenessProbe, readinessProbe } = serviceProbes(6600);
   const at = (path: string) => ({ httpGet: { path, port: 6600 } });
   expect(startupProbe).toMatchObject({ ...at("/livez"), periodSeconds: 1, failureThreshold: 300 });
-  expect(livenessProbe).toMatchObject({ ...at("/livez"), periodSeconds: 10, failureThreshold: 6 });
+  expect(livenessProbe).toMatchObject({ ...at("/livez"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 });
   expect(readinessProbe).toMatchObject({ ...at("/readyz"), periodSeconds: 5 });
 });

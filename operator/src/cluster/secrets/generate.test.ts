@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { hashOf } from "../../kube/index.ts";
 import { aCluster, anAaaCluster, SETTINGS } from "../testing/fixtures.ts";
 import { EXTERNAL_BROKER, EXTERNAL_DATABASE } from "../testing/specs.ts";
 import { validate } from "../validate.ts";
@@ -20,6 +21,14 @@ test("a root is 32 bytes that no other root has", () => {
 
 test("Secrets come back as they were: all follow from the root", () => {
   expect(derived()).toEqual(derived());
+});
+
+// A Secret that is deleted after an upgrade of the operator has to come back as it was before.
+test.each([
+  ["a broker of its own", {}, "12ceba5d2abba3e5"],
+  ["an external broker", EXTERNAL_BROKER, "4c42268601d85195"],
+])("no version of the operator derives other values for a cluster with %s", (_, spec, hash) => {
+  expect(hashOf(derived(spec, "the root of a cluster"))).toBe(hash);
 });
 
 test("no Secret is told by another, or by that of another cluster", () => {

@@ -63,7 +63,8 @@ test("Secrets that are missing are made, as the cluster's own, and known at once
   expect(errors).toEqual([]);
   expect(made()).toEqual(ALL);
   expect(own).toEqual(derivedSecrets(aCluster(), valuesAt(ROOT).key));
-  for (const { metadata } of server.objects.values()) {
+  for (const { metadata, ...secret } of server.objects.values()) {
+    expect(secret).toMatchObject({ type: "Opaque" });
     expect(metadata).toMatchObject({ ownerReferences: [{ uid: "uid-of-tv" }], labels: STAMP.labels });
   }
 });
@@ -134,6 +135,22 @@ test("a Secret of somebody else is not used either when it came since the last l
     "Secret aaa/tv-root exists and does not belong to AaaCluster tv: delete or rename it",
   ]);
   expect(own).toEqual({});
+});
+
+test("a Secret of somebody else that is gone by now is made", async () => {
+  put(OSS, { username: "theirs", password: "theirs" });
+  await tend();
+  server.put(OSS, null);
+  const { own, errors } = await tend();
+  expect(errors).toEqual([]);
+  expect(own["tv-broker-oss"]).toEqual(valuesAt(OSS));
+  expect(own["tv-broker-oss"]?.username).toBe("oss");
+});
+
+test("of a paused cluster no orphan is adopted", async () => {
+  put(ROOT, { key: "kept" }, { labels: STAMP.labels });
+  expect(await tend({ paused: true })).toEqual({ own: {}, errors: [] });
+  expect(server.writes).toEqual([]);
 });
 
 test("without a root nothing is derived", async () => {

@@ -105,6 +105,10 @@ test.each(["0", "65536", "amqp", "-1", "5672 ", "0x1", "123456"])("%j is no port
   expect(await messages(EXTERNAL_BROKER)).toEqual([
     `Secret aaa/my-broker, which spec.broker.external.secretName names, has management-port ${port}: write a number, as 5432`,
   ]);
+  put("my-broker", { ...BROKER, port });
+  expect(await messages(EXTERNAL_BROKER)).toEqual([
+    `Secret aaa/my-broker, which spec.broker.external.secretName names, has port ${port}: write a number, as 5432`,
+  ]);
 });
 
 test.each(["1", "5432", "65535"])("%s is a port", async (port) => {
