@@ -256,7 +256,11 @@ test(
   async () => {
     cluster = await stage.newCluster(SMALL);
     const { metadata } = await cluster.ready();
-    await until("the claims are owned", async () => (await orphans(metadata.uid)).length > 40, DEADLINE);
+    const claimsAreOwned = async (): Promise<boolean> => {
+      const claims = await cluster.kubernetes.list(PERSISTENT_VOLUME_CLAIM);
+      return claims.length === 3 && claims.every((claim) => controllerOf(claim)?.uid === metadata.uid);
+    };
+    await until("the claims are owned", claimsAreOwned, DEADLINE);
     const before = await orphans(metadata.uid);
     await cluster.end();
     for (const { kind, object } of before) {
