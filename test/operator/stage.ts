@@ -44,9 +44,18 @@ export class Stage implements Surroundings, AsyncDisposable {
   static async start(): Promise<Stage> {
     const server = await startApiServer();
     const stage = new Stage(server, await FaultProxy.start(server.config()));
-    await stage.client.request("POST", DEFINITIONS, { body: parse(await readFile(FILE, "utf8")) });
-    await until("the API server serves AaaClusters", () => stage.client.request("GET", pathOf(AAA_CLUSTER)), DEADLINE);
-    return stage;
+    try {
+      await stage.#define();
+      return stage;
+    } catch (error) {
+      await stage[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #define(): Promise<void> {
+    await this.client.request("POST", DEFINITIONS, { body: parse(await readFile(FILE, "utf8")) });
+    await until("the API server serves AaaClusters", () => this.client.request("GET", pathOf(AAA_CLUSTER)), DEADLINE);
   }
 
   /** Starts an operator, when the one before has ended. */
