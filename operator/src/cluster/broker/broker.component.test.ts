@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type ChannelModel, connect } from "amqplib";
 import { pino } from "pino";
+import { until } from "../../../../test/lib/until.ts";
 import { type Rabbitmq, startRabbitmq } from "../../../../test/services/rabbitmq.ts";
 import { namesOf } from "../names.ts";
 import { aCluster } from "../testing/fixtures.ts";
@@ -84,11 +85,33 @@ test.each([
   expect(await tend()).toMatchObject(nothingToDo);
 });
 
-test("a binding that somebody removed is back", async () => {
-  await rabbitmq.management("DELETE", `/bindings/aaa/e/oss_exchange/q/${QUEUE}/~`);
-  const report = await tend();
-  expect(report.repaired).toEqual([`binding of ${QUEUE} to oss_exchange`]);
+const unbind = (): Promise<unknown> => rabbitmq.management("DELETE", `/bindings/aaa/e/oss_exchange/q/${QUEUE}/~`);
+const isBound = async (): Promise<boolean> =>
+  ((await rabbitmq.management("GET", `/queues/aaa/${QUEUE}/bindings`)) as unknown[]).length === 2;
+
+test("a binding that is missing is made, and is no repair as long as nobody consumes from the queue", async () => {
+  await unbind();
+  expect(await tend()).toMatchObject(nothingToDo);
+  expect(await isBound()).toBe(true);
 });
+
+test("a binding that somebody removed is back", async () => {
+  const node = await connectAs("node", "node-secret");
+  const channel = await node.createChannel();
+  await channel.consume(QUEUE, () => undefined);
+  await until(
+    "the broker's statistics have the consumer",
+    async () => {
+      const report = await tend();
+      return report.reachable && report.queues.some(({ name, consumers = 0 }) => name === QUEUE && consumers > 0);
+    },
+    { deadlineMs: 30_000 },
+  );
+  await unbind();
+  expect((await tend()).repaired).toEqual([`binding of ${QUEUE} to oss_exchange`]);
+  expect(await isBound()).toBe(true);
+  await node.close();
+}, 60_000);
 
 test("a new password in the Secret becomes the user's password", async () => {
   await tend(2, "another-secret");
