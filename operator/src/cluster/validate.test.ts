@@ -1,6 +1,4 @@
 import { expect, test } from "@jest/globals";
-import { Conflict, Throttled, Unreachable } from "../kube/index.ts";
-import { errorPolicy } from "./error-policy.ts";
 import { settingsFrom } from "./settings.ts";
 import { aCluster, anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
 import { InvalidSpec, validate } from "./validate.ts";
@@ -42,11 +40,16 @@ test("namespaces to watch are a list", () => {
   expect(settingsFrom({ ...env, WATCH_NAMESPACES: "a,b" }).namespaces).toEqual(["a", "b"]);
 });
 
-test("a wrong spec waits for a change, everything else is tried again", () => {
-  expect(errorPolicy(new InvalidSpec("no"), 1)).toEqual({ awaitChange: true });
-  expect(errorPolicy(new Conflict(409, "Conflict", ""), 9)).toEqual({ requeueAfterMs: 200 });
-  expect(errorPolicy(new Throttled(429, "TooManyRequests", "", 7_000), 1)).toEqual({ requeueAfterMs: 7_000 });
-  const wait = errorPolicy(new AggregateError([new Unreachable("x"), new Conflict(409, "Conflict", "")]), 20);
-  expect(wait).toHaveProperty("requeueAfterMs");
-  expect((wait as { requeueAfterMs: number }).requeueAfterMs).toBeGreaterThanOrEqual(30_000);
+test.each(["../../kube-system/secrets/admin", "..", "a/b", "a?b", "A", ""])(
+  "%p is no name of a Secret, and leads to no other object",
+  (secretName) => {
+    expect(() => aCluster({ broker: { external: { secretName } } })).toThrow(InvalidSpec);
+    expect(() => aCluster({ broker: { tls: { secretName } } })).toThrow(InvalidSpec);
+    expect(() => aCluster({ oss: { database: { externalSecretName: secretName } } })).toThrow(InvalidSpec);
+  },
+);
+
+test("a Secret may have any name that Kubernetes allows", () => {
+  const secretName = "our-rabbitmq.default-user.0";
+  expect(aCluster({ broker: { external: { secretName } } }).broker.external).toEqual({ secretName });
 });
