@@ -18,3 +18,8 @@ test("every field of the spec and the status has a description", () => {
   const { spec = {}, status = {} } = version?.schema.openAPIV3Schema.properties ?? {};
   expect([...lacking("spec", spec), ...lacking("status", status)]).toEqual([]);
 });
+
+// With the CRD every AaaCluster would go, and with those every volume.
+test("helm uninstall leaves the CRD where it is", () => {
+  expect(customResourceDefinition().metadata.annotations).toEqual({ "helm.sh/resource-policy": "keep" });
+});

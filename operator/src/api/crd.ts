@@ -51,7 +51,11 @@ export function customResourceDefinition() {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
+    metadata: {
+      name: `${plural}.${group}`,
+      // With the CRD all AaaClusters go, and with these their volumes: that must be nobody's slip.
+      annotations: { "helm.sh/resource-policy": "keep" },
+    },
     spec: {
       group,
       scope: "Namespaced",

@@ -144,8 +144,13 @@ export const Scheduling = Type.Object(
   { description: "Where these pods may run.", default: {} },
 );
 
-/** The name of a Secret in the namespace of the AaaCluster. */
-export const secretName = (description: string) => Type.String({ description, minLength: 1, maxLength: 253 });
+/** The name of a Secret in the namespace of the AaaCluster. It becomes part of a path at the API server. */
+export const secretName = (description: string) =>
+  Type.String({
+    description,
+    maxLength: 253,
+    pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+  });
 
 export type SchedulingSpec = Type.Static<typeof Scheduling>;
 export type StorageSpec = { readonly size: string; readonly storageClassName?: string };

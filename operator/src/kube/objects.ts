@@ -48,9 +48,9 @@ export function pathOf(
 ): string {
   const root = resource.group === "" ? "/api" : `/apis/${resource.group}`;
   const parts = [root, resource.version];
-  if (where.namespace !== undefined) parts.push("namespaces", where.namespace);
+  if (where.namespace !== undefined) parts.push("namespaces", encodeURIComponent(where.namespace));
   parts.push(resource.plural);
-  if (where.name !== undefined) parts.push(where.name);
+  if (where.name !== undefined) parts.push(encodeURIComponent(where.name));
   if (where.subresource !== undefined) parts.push(where.subresource);
   return parts.join("/");
 }
