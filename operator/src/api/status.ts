@@ -19,7 +19,7 @@ const Condition = Type.Object(
   { description: "A condition as all of Kubernetes has them: kubectl wait can wait for it." },
 );
 
-const Partition = Type.Object(
+export const Partition = Type.Object(
   {
     name: text("The AAA node, by the name of its pod."),
     queue: text("Its queue at the broker."),

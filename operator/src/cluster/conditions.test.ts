@@ -143,3 +143,17 @@ test("the time of a condition moves only with its status", () => {
     { lastTransitionTime: "2026-11-22T10:00:00Z" },
   ]);
 });
+
+// The API server would refuse the whole status, and the last one would stay.
+test("what is wrong with very many pods is told as far as a status can hold it", () => {
+  const problems = Array.from(
+    { length: 50 },
+    (_, node) => `tv-aaa-${node}: ${"0/500 nodes are available, ".repeat(40)}`,
+  );
+  const observed = allIsWell({ nodes: workload("nodes", { ready: 0, problems }) });
+  const verdicts = judge({ cluster: aCluster(), observed, failures: [], secretProblems: [] });
+  const conditions = conditionsOf(verdicts, [], 1, new Date());
+  for (const { message } of conditions) expect(message.length).toBeLessThanOrEqual(32_768);
+  const told = conditions.find(({ type }) => type === "NodesReady")?.message;
+  expect(told).toMatch(/^0 of 2 pods of tv-aaa are ready; tv-aaa-0: 0\/500 nodes .* …$/);
+});

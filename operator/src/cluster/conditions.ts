@@ -98,6 +98,12 @@ export function isOfTerminatingNamespace(error: unknown): boolean {
 
 const inWords = (errors: readonly Error[]): string => errors.map(({ message }) => message).join("; ");
 
+/** As many characters as of a message are of use. The CRD, as all of Kubernetes, refuses one of more than 32768. */
+const LONGEST_MESSAGE = 4_000;
+
+const cut = (message: string): string =>
+  message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)} …`;
+
 /** Conditions as the status holds them. The time of a condition changes only with its status. */
 export function conditionsOf(
   verdicts: readonly Verdict[],
@@ -109,6 +115,6 @@ export function conditionsOf(
     const known = before.find((condition) => condition.type === type);
     const lastTransitionTime =
       known?.status === status ? known.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
-    return { type, status, observedGeneration, lastTransitionTime, reason, message };
+    return { type, status, observedGeneration, lastTransitionTime, reason, message: cut(message) };
   });
 }

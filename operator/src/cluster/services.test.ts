@@ -60,6 +60,21 @@ test.each([
   expect(await nodeReport(pod())).toEqual(SILENT);
 });
 
+test.each([
+  ["does not say whether it is synced", { synced: undefined }],
+  ["has a lag that is no whole number", { lag: 0.5 }],
+  ["has its sequence as a number", { sequence: 17 }],
+  ["says of its consumer what is neither true nor false", { consuming: "yes" }],
+])("a node that %s is taken for silent, as the API server would refuse the whole status", async (_, changes) => {
+  await serve(PORTS.aaa, 200, JSON.stringify({ ...SAID, ...changes }));
+  expect(await nodeReport(pod())).toEqual(SILENT);
+});
+
+test("a node of an older version, which does not say whether it is behind, is not", async () => {
+  await serve(PORTS.aaa, 200, JSON.stringify({ ...SAID, behind: undefined }));
+  expect(await nodeReport(pod())).toEqual({ name: "tv-aaa-0", ...SAID });
+});
+
 test("a node where nobody listens is neither synced nor known to consume", async () => {
   expect(await nodeReport(pod())).toEqual(SILENT);
 });

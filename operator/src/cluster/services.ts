@@ -1,4 +1,6 @@
-import type { Partition } from "../api/status.ts";
+import Type from "typebox";
+import Value from "typebox/value";
+import { Partition } from "../api/status.ts";
 import { PORTS, partitionQueue } from "./names.ts";
 import { addressOf } from "./pods.ts";
 import type { LivePod } from "./world.ts";
@@ -13,15 +15,21 @@ export interface NodeReport extends Partition {
   readonly behind: boolean;
 }
 
+/** What of a node's answer must be right, or the API server would refuse the whole status: images may be of any version. */
+const Said = Type.Intersect([
+  Type.Omit(Partition, ["name"]),
+  Type.Object({ consuming: Type.Boolean(), behind: Type.Optional(Type.Boolean()) }),
+]);
+
 const TIMEOUT_MS = 2_000;
 
 /** How far an AAA node is. One that does not answer is neither synced nor known to consume. */
 export async function nodeReport(pod: LivePod): Promise<NodeReport> {
   const { name } = pod.metadata;
   const silent = { name, queue: partitionQueue(name), synced: false, consuming: false, behind: false };
-  const said = await ask<NodeReport>(pod, PORTS.aaa, "/v1/partition");
-  if (said === undefined) return silent;
-  const { queue, epoch, sequence, lag, lagSeconds, synced, consuming, behind } = said;
+  const said = await ask(pod, PORTS.aaa, "/v1/partition");
+  if (!Value.Check(Said, said)) return silent;
+  const { queue, epoch, sequence, lag, lagSeconds, synced, consuming, behind = false } = said;
   return {
     name,
     queue,
@@ -37,16 +45,16 @@ export async function nodeReport(pod: LivePod): Promise<NodeReport> {
 
 /** Whether an OSS pod is the one that broadcasts now. One that does not answer is not. */
 export async function isRelaying(pod: LivePod): Promise<boolean> {
-  const said = await ask<{ readonly relaying: boolean }>(pod, PORTS.oss, "/v1/relay");
-  return said?.relaying ?? false;
+  return Value.Check(Type.Object({ relaying: Type.Literal(true) }), await ask(pod, PORTS.oss, "/v1/relay"));
 }
 
-async function ask<T>(pod: LivePod, port: number, path: string): Promise<T | undefined> {
+/** What a pod answers, as it says it; undefined when it does not. */
+async function ask(pod: LivePod, port: number, path: string): Promise<unknown> {
   const address = addressOf(pod, port);
   if (address === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
   try {
     const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return response.ok ? ((await response.json()) as T) : undefined;
+    return response.ok ? await response.json() : undefined;
   } catch {
     return undefined;
   }
