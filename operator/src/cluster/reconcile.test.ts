@@ -15,10 +15,11 @@ import {
   type Resource,
 } from "../kube/index.ts";
 import { FakeApiServer } from "../kube/testing/fake-api-server.ts";
-import { CHILD_KINDS } from "./kinds.ts";
+import { CHILD_KINDS, STATEFUL_SET } from "./kinds.ts";
 import { CONDITION_TYPES } from "./reasons.ts";
 import { type Context, reconcile } from "./reconcile.ts";
 import { SecretStore } from "./secrets/store.ts";
+import { stampOf } from "./stamp.ts";
 import { anAaaCluster, SETTINGS } from "./testing/fixtures.ts";
 import { InvalidSpec } from "./validate.ts";
 import { World } from "./world.ts";
@@ -171,6 +172,35 @@ test("a child that is no longer built goes", async () => {
   server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ nodes: { replicas: 1 } }).spec } });
   await reconcileNow();
   expect(server.objects.has(budget)).toBe(false);
+});
+
+// A pod would start on a volume that is about to go, with the passwords of another cluster on it.
+test("no StatefulSet is made while there is a volume claim of a deleted AaaCluster of the same name", async () => {
+  const sets = (): string[] => [...server.objects.keys()].filter((path) => path.includes("/statefulsets/"));
+  const path = "/api/v1/namespaces/aaa/persistentvolumeclaims/data-tv-oss-database-0";
+  const { metadata } = cluster();
+  const { labels, owner } = stampOf({ ...cluster(), metadata: { ...metadata, uid: "uid-of-the-deleted-one" } });
+  const claim = { name: "data-tv-oss-database-0", namespace: "aaa", labels, ownerReferences: [owner] };
+  server.put(path, { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: claim });
+  const seen = (count: number) => () => world.claims(cluster()).length === count;
+  await until("the claim is seen", seen(1), { deadlineMs: 5_000, intervalMs: 5 });
+  await expect(reconcile(KEY, context)).rejects.toThrow("1 objects could not be written");
+  expect(sets()).toEqual([]);
+  expect(server.objects.has(SERVICE_PATH)).toBe(true);
+  // Nor does one go that is there.
+  const kept = "/apis/apps/v1/namespaces/aaa/statefulsets/tv-aaa";
+  const set = { ...claim, name: "tv-aaa", uid: "uid-of-set", ownerReferences: [stampOf(cluster()).owner] };
+  server.put(kept, { apiVersion: "apps/v1", kind: "StatefulSet", metadata: set });
+  await until("it is seen", () => world.children(STATEFUL_SET, cluster()).length === 1, {
+    deadlineMs: 5_000,
+    intervalMs: 5,
+  });
+  await expect(reconcile(KEY, context)).rejects.toThrow("1 objects could not be written");
+  expect(sets()).toEqual([kept]);
+  server.put(path, null);
+  await until("the claim is gone", seen(0), { deadlineMs: 5_000, intervalMs: 5 });
+  await reconcileNow();
+  expect(sets()).toHaveLength(4);
 });
 
 test("secrets are made once and never touched again", async () => {

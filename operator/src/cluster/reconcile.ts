@@ -8,6 +8,8 @@ import {
   type EventRecorder,
   type KubeClient,
   type KubeObject,
+  Leftover,
+  type Resource,
 } from "../kube/index.ts";
 import { announcements } from "./announce.ts";
 import { brokerAccess, externalBrokerEndpoint } from "./broker/access.ts";
@@ -15,6 +17,7 @@ import { tendBroker } from "./broker/index.ts";
 import { build } from "./build/index.ts";
 import { tendClaims } from "./claims.ts";
 import { judge, judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
+import { STATEFUL_SET } from "./kinds.ts";
 import { componentOf } from "./labels.ts";
 import { type Observed, observe } from "./observe.ts";
 import { ownSecrets } from "./secrets/own.ts";
@@ -93,7 +96,7 @@ async function dereference(object: AaaCluster, cluster: ValidatedCluster, ctx: C
   return { secrets: { ...referenced, ...own }, secretProblems, secretErrors };
 }
 
-/** Makes the children as they shall be, but for those that a Secret holds back. Returns what could not be done. */
+/** Makes the children as they shall be, but for those that a Secret or an old volume holds back. Returns what could not be done. */
 async function apply(
   object: AaaCluster,
   cluster: ValidatedCluster,
@@ -103,14 +106,16 @@ async function apply(
   if (cluster.paused) return [];
   const stamp = stampOf(object);
   const held = secretProblems.flatMap(({ holds }) => holds);
-  const isFree = ({ metadata }: Pick<KubeObject, "metadata">): boolean =>
-    !held.some((component) => component === componentOf(metadata.labels));
-  const set = {
-    desired: build(cluster).filter(({ manifest }) => isFree(manifest)),
-    live: new Map([...world.childrenByKind(object)].map(([kind, children]) => [kind, children.filter(isFree)])),
-    stamp,
-  };
-  return [...(await applySet(applier, set)), ...(await tendClaims({ world, applier }, object, cluster, stamp))];
+  const claimErrors = await tendClaims({ world, applier }, object, cluster, stamp);
+  // A pod that takes a volume of a deleted cluster of this name would lose it later, and has its passwords till then.
+  const mayMount = !claimErrors.some((error) => error instanceof Leftover);
+  const isFree = (kind: Resource, { metadata }: Pick<KubeObject, "metadata">): boolean =>
+    (mayMount || kind !== STATEFUL_SET) && !held.some((component) => component === componentOf(metadata.labels));
+  const live = [...world.childrenByKind(object)].map(
+    ([kind, children]) => [kind, children.filter((child) => isFree(kind, child))] as const,
+  );
+  const desired = build(cluster).filter(({ resource, manifest }) => isFree(resource, manifest));
+  return [...(await applySet(applier, { desired, live: new Map(live), stamp })), ...claimErrors];
 }
 
 async function report(
