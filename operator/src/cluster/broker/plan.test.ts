@@ -38,6 +38,7 @@ function asWanted(): Definitions {
       name,
       password_hash: hashOf(password),
       hashing_algorithm: "rabbit_password_hashing_sha256",
+      tags: [],
     })),
     permissions: users.map(({ name, permissions }) => ({ user: name, vhost, ...permissions })),
     policies: policies.map((policy) => ({ ...policy, vhost, "apply-to": "quorum_queues" })),
@@ -157,4 +158,15 @@ test("the permissions are exactly what each role needs", () => {
 test("an exchange with dots in its name is not a pattern", () => {
   const { users } = topologyOf(aCluster({ oss: { exchange: "oss.events" } }), secrets, PODS);
   expect(new RegExp(users[1]?.permissions.read ?? "").test("ossXevents")).toBe(false);
+});
+
+test.each([[["administrator"]], ["management"]])("a user to whom somebody gave the tags %j loses them", (tags) => {
+  const users = asWanted().users.map((user) => (user.name === "oss" ? { ...user, tags } : user));
+  expect(plan({ users })).toEqual(["PUT /users/oss"]);
+});
+
+test("a queue that goes comes last, so that one which cannot be deleted keeps nothing from being repaired", () => {
+  const steps = plan({ bindings: [] }, topology(["tv-aaa-0"], 1));
+  expect(steps).toHaveLength(3);
+  expect(steps.at(-1)).toBe("DELETE /queues/aaa/aaa.partition.tv-aaa-1");
 });

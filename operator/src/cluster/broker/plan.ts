@@ -10,6 +10,8 @@ export interface Definitions {
     readonly name: string;
     readonly password_hash: string;
     readonly hashing_algorithm: string;
+    /** A text in older exports. */
+    readonly tags: readonly string[] | string;
   }[];
   readonly permissions: readonly {
     readonly user: string;
@@ -74,17 +76,18 @@ export function planTopology(desired: Topology, observed: Definitions, queues: r
     ...desired.users.flatMap((user) => planUser(desired.vhost, user, observed)),
     ...desired.exchanges.flatMap((exchange) => planExchange(vhost, exchange, exchanges)),
     ...desired.policies.flatMap((policy) => planPolicy(vhost, policy, here(observed.policies))),
+    ...desired.bindings
+      .filter(({ destination }) => existing.has(destination))
+      .flatMap((binding) => planBinding(vhost, binding, bindings))
+      // Who consumes from a queue has bound it before.
+      .map(({ destination, ...step }) => ({ ...step, isRepair: consumed.has(destination) })),
+    // Last, as a queue without a majority cannot be deleted, and nothing depends on it.
     ...[...existing].filter(desired.isAbandoned).map((queue) => ({
       method: "DELETE" as const,
       path: `/queues/${vhost}/${encodeURIComponent(queue)}`,
       what: `queue ${queue} of a node that is gone`,
       isRepair: false,
     })),
-    ...desired.bindings
-      .filter(({ destination }) => existing.has(destination))
-      .flatMap((binding) => planBinding(vhost, binding, bindings))
-      // Who consumes from a queue has bound it before.
-      .map(({ destination, ...step }) => ({ ...step, isRepair: consumed.has(destination) })),
   ];
 }
 
@@ -95,7 +98,10 @@ function planUser(vhost: string, user: User, { users, permissions }: Definitions
   const path = encodeURIComponent(name);
   const found = users.find((candidate) => candidate.name === name);
   const granted = permissions.find((candidate) => candidate.user === name && candidate.vhost === vhost);
-  const isKnown = found !== undefined && isPassword(password, found.password_hash, found.hashing_algorithm);
+  const isKnown =
+    found !== undefined &&
+    found.tags.length === 0 &&
+    isPassword(password, found.password_hash, found.hashing_algorithm);
   const isGranted =
     granted?.configure === wanted.configure && granted.write === wanted.write && granted.read === wanted.read;
   const grant = `/permissions/${encodeURIComponent(vhost)}/${path}`;

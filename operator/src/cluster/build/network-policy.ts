@@ -17,7 +17,7 @@ type NetworkPolicy = Manifest & {
     readonly podSelector: object;
     readonly policyTypes: readonly string[];
     readonly ingress: readonly Rule[];
-    readonly egress?: readonly Rule[];
+    readonly egress: readonly Rule[];
   };
 };
 
@@ -44,7 +44,7 @@ export function networkPolicy(cluster: ValidatedCluster, component: Component): 
       podSelector: { matchLabels: selectorLabels(name, component) },
       policyTypes: ["Ingress", "Egress"],
       ingress,
-      ...(egress.length === 0 ? {} : { egress }),
+      egress,
     },
   };
 }

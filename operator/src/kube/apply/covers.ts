@@ -4,7 +4,16 @@ import { parseQuantity } from "./quantity.ts";
 const QUANTITY_MAPS = new Set(["requests", "limits", "capacity"]);
 
 /** Fields that the server keeps as a whole: what others added to them is not theirs to keep. */
-const WHOLE = new Set(["selector", "podSelector", "namespaceSelector", "labelSelector", "nodeSelector", "tolerations"]);
+const WHOLE = new Set([
+  "selector",
+  "podSelector",
+  "namespaceSelector",
+  "labelSelector",
+  "nodeSelector",
+  "tolerations",
+  "ingress",
+  "egress",
+]);
 
 /**
  * Whether a live object already has everything we would set. What the live object has besides (defaults, fields of
