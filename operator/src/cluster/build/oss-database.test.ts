@@ -10,7 +10,8 @@ const postgresql = (spec = {}) => containerOf(pod(spec), "postgresql");
 test("OSS has one PostgreSQL, by a name of its own, however many OSS pods there are", () => {
   expect(ossDatabaseStatefulSet(aCluster(FULL))).toMatchObject({
     metadata: { name: "tv-oss-database" },
-    spec: { replicas: 1, serviceName: "tv-oss-database" },
+    // Otherwise a pod that never gets ready, as one with a wrong image, would keep its correction from being rolled out.
+    spec: { replicas: 1, serviceName: "tv-oss-database", podManagementPolicy: "Parallel" },
   });
   expect(ossDatabaseService(aCluster())).toMatchObject({
     metadata: { name: "tv-oss-database" },

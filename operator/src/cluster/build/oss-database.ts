@@ -36,6 +36,7 @@ export function ossDatabaseStatefulSet(
     spec: {
       replicas: 1,
       serviceName: names.ossDatabase,
+      podManagementPolicy: "Parallel",
       selector: { matchLabels: selectorLabels(name, "oss-database") },
       ...dataVolume(cluster, storage),
       template: {
