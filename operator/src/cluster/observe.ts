@@ -4,7 +4,7 @@ import type { BrokerReport } from "./broker/index.ts";
 import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
 import type { Component } from "./labels.ts";
-import { isOver, isReady, podProblem } from "./pods.ts";
+import { hostAndPort, isOver, isReady, podProblem } from "./pods.ts";
 import { isRelaying, type NodeReport, nodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
@@ -135,8 +135,8 @@ function entranceOf(
 }
 
 /** Where clients find a gateway, as host:port; undefined while there is nowhere. */
-function addressOf(
-  { name, port }: Gateway,
+export function addressOf(
+  { name, port }: Pick<Gateway, "name" | "port">,
   namespace: string,
   service: LiveService | undefined,
   readyPods: readonly LivePod[],
@@ -146,12 +146,12 @@ function addressOf(
   if (spec?.type === "LoadBalancer") {
     const [ingress] = status?.loadBalancer?.ingress ?? [];
     const host = ingress?.ip ?? ingress?.hostname;
-    return host === undefined ? undefined : `${host}:${port}`;
+    return host === undefined ? undefined : hostAndPort(host, port);
   }
   if (spec?.type === "NodePort") {
     const host = readyPods[0]?.status?.hostIP;
     const nodePort = spec.ports?.[0]?.nodePort;
-    return host === undefined || nodePort === undefined ? undefined : `${host}:${nodePort}`;
+    return host === undefined || nodePort === undefined ? undefined : hostAndPort(host, nodePort);
   }
   return `${name}.${namespace}.svc:${port}`;
 }

@@ -14,8 +14,12 @@ export function isOver({ status }: LivePod): boolean {
 /** Where a pod listens, as host:port; undefined before it has an address. */
 export function addressOf(pod: LivePod | undefined, port: number): string | undefined {
   const ip = pod?.status?.podIP;
-  if (ip === undefined) return undefined;
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return ip === undefined ? undefined : hostAndPort(ip, port);
+}
+
+/** A host name or address and a port, as URLs have them. */
+export function hostAndPort(host: string, port: number | string): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Reasons that a container may wait for which are only steps on the way. */

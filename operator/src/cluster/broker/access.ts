@@ -1,5 +1,5 @@
 import { PORTS } from "../names.ts";
-import { isReady } from "../pods.ts";
+import { hostAndPort, isReady } from "../pods.ts";
 import type { SecretData, Secrets } from "../secrets/store.ts";
 import { brokerPorts, type ValidatedCluster } from "../validate.ts";
 import type { LivePod } from "../world.ts";
@@ -41,5 +41,5 @@ export function brokerAccess(
 /** Where clients reach an external broker, as host:port. */
 export function externalBrokerEndpoint({ broker }: ValidatedCluster, secrets: Secrets): string | undefined {
   const { host, port = PORTS.amqp } = secrets[broker.external?.secretName ?? ""] ?? {};
-  return host === undefined ? undefined : `${host}:${port}`;
+  return host === undefined ? undefined : hostAndPort(host, port);
 }
