@@ -124,7 +124,7 @@ describe.each<[string, object]>([
       const data = { "tls.crt": certificate, "tls.key": key, "ca.crt": ca };
       await cluster.kubernetes.create(SECRET, { metadata: { name: "broker-tls" }, stringData: data });
       await cluster.setSpec({ paused: false });
-      await cluster.ready();
+      await cluster.ready("NoAddress");
       const children = await cluster.children();
       const { metadata } = await cluster.get();
       expect(await existing()).toEqual((await built()).sort());
@@ -155,7 +155,7 @@ test(
       ...SMALL,
       nodes: { replicas: 1, gateway: { service: { type: "LoadBalancer" } } },
     });
-    expect((await cluster.ready()).status?.endpoints).not.toHaveProperty("aaa");
+    expect((await cluster.ready("NoAddress")).status?.endpoints).not.toHaveProperty("aaa");
     const ingress = [{ ip: "192.0.2.20" }];
     await cluster.kubernetes.patch(SERVICE, "tv-aaa-gateway", { status: { loadBalancer: { ingress } } }, "status");
     const found = async () => (await cluster.get()).status?.endpoints?.aaa === "192.0.2.20:6060";

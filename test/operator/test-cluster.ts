@@ -1,9 +1,10 @@
 import { AAA_CLUSTER, type AaaCluster } from "../../operator/src/api/aaacluster.ts";
 import type { Condition } from "../../operator/src/api/status.ts";
+import { PARTS } from "../../operator/src/cluster/conditions.ts";
 import { CHILD_KINDS, ENDPOINT_SLICE, SECRET } from "../../operator/src/cluster/kinds.ts";
 import { componentOf } from "../../operator/src/cluster/labels.ts";
 import { PORTS, partitionQueue } from "../../operator/src/cluster/names.ts";
-import type { ConditionType } from "../../operator/src/cluster/reasons.ts";
+import type { ConditionType, Reason } from "../../operator/src/cluster/reasons.ts";
 import type { LivePod } from "../../operator/src/cluster/world.ts";
 import {
   controllerOf,
@@ -100,8 +101,11 @@ export class TestCluster {
     );
   }
 
-  /** Lets Kubernetes do its part until the AaaCluster is ready and all of it is settled. */
-  async ready(): Promise<AaaCluster> {
+  /**
+   * Lets Kubernetes do its part until the AaaCluster is ready and all of it is settled.
+   * @param but what may be said of a part that is not ready
+   */
+  async ready(but?: Reason): Promise<AaaCluster> {
     return until(
       `${this.namespace} is ready`,
       async () => {
@@ -109,7 +113,9 @@ export class TestCluster {
         const cluster = await this.get();
         const says = (type: ConditionType): string | undefined => conditionOf(cluster, type)?.status;
         const isNew = cluster.status?.observedGeneration === cluster.metadata.generation;
-        if (isNew && says("Ready") === "True" && says("Reconciling") === "False") return cluster;
+        const parts = PARTS.map((type) => conditionOf(cluster, type));
+        const isReady = parts.every((part) => part?.status === "True" || (part?.reason ?? "") === but);
+        if (isNew && isReady && says("Reconciling") === "False") return cluster;
         await this.touch();
         throw new Error(JSON.stringify(cluster.status?.conditions));
       },

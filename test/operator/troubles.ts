@@ -226,6 +226,13 @@ export const TROUBLES: readonly Trouble[] = [
   },
   {
     ...partOf("GatewaysReady"),
+    what: "a load balancer gives no address",
+    reason: "NoAddress",
+    names: ["Service tv-aaa-gateway has no address yet"],
+    ...spec({ nodes: { gateway: { service: { type: "LoadBalancer" } } } }, { nodes: { gateway: null } }),
+  },
+  {
+    ...partOf("GatewaysReady"),
     what: "a virtual IP is asked for",
     reason: "VirtualIPNotHeld",
     names: ["nobody holds 192.0.2.10 of tv-aaa-gateway"],

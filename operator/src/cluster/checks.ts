@@ -127,6 +127,15 @@ const endpointsNotReady: Check = ({ observed: { gateways } }) =>
       .map(({ name }) => `Service ${name} has no ready endpoint`),
   );
 
+/** Only a load balancer takes its time, or never comes. */
+const noAddress: Check = ({ observed: { gateways } }) =>
+  found(
+    "NoAddress",
+    gateways
+      .filter(({ address, virtualIP }) => address === undefined && virtualIP === undefined)
+      .map(({ name }) => `Service ${name} has no address yet`),
+  );
+
 const virtualIPNotHeld: Check = ({ observed: { gateways } }) =>
   found(
     "VirtualIPNotHeld",
@@ -170,5 +179,5 @@ export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
       nodesThat("NodesBehind", "behind for longer than spec.nodes.maxLagSeconds", ({ behind }) => behind),
     ],
   ],
-  ["GatewaysReady", [podsNotReady(({ gateways }) => gateways), endpointsNotReady, virtualIPNotHeld]],
+  ["GatewaysReady", [podsNotReady(({ gateways }) => gateways), endpointsNotReady, noAddress, virtualIPNotHeld]],
 ]);

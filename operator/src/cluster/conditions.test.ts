@@ -157,3 +157,16 @@ test("what is wrong with very many pods is told as far as a status can hold it",
   const told = conditions.find(({ type }) => type === "NodesReady")?.message;
   expect(told).toMatch(/^0 of 2 pods of tv-aaa are ready; tv-aaa-0: 0\/500 nodes .* …$/);
 });
+
+test("a gateway that still waits for the address of its load balancer serves no box", () => {
+  const [broker, oss, aaa] = allIsWell().gateways;
+  if (broker === undefined || oss === undefined || aaa === undefined) throw new Error("not all gateways are there");
+  const { address: _, ...waiting } = aaa;
+  const { GatewaysReady, Ready } = judged(allIsWell({ gateways: [broker, oss, waiting] }));
+  expect(GatewaysReady).toMatchObject({
+    status: "False",
+    reason: "NoAddress",
+    message: "Service tv-aaa-gateway has no address yet",
+  });
+  expect(Ready?.status).toBe("False");
+});

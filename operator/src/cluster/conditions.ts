@@ -12,7 +12,7 @@ export interface Verdict {
 }
 
 /** Without these a box may not be served, or a broadcast may not reach every node. */
-const PARTS: readonly ConditionType[] = ["BrokerReady", "OssReady", "NodesReady", "GatewaysReady"];
+export const PARTS: readonly ConditionType[] = ["BrokerReady", "OssReady", "NodesReady", "GatewaysReady"];
 
 /** The verdict on every condition of a cluster that was looked at. */
 export function judge(findings: Findings): readonly Verdict[] {

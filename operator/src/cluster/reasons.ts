@@ -33,6 +33,7 @@ export const REASONS = {
   NodesNotSynced: ["NodesReady"],
   NodesBehind: ["NodesReady"],
   EndpointsNotReady: ["GatewaysReady"],
+  NoAddress: ["GatewaysReady"],
   VirtualIPNotHeld: ["GatewaysReady"],
   RollingOut: ["Reconciling"],
   Paused: ["Reconciling"],
