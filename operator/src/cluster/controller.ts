@@ -5,7 +5,8 @@ import { SecretStore } from "./secrets/store.ts";
 import type { Settings } from "./settings.ts";
 import { World } from "./world.ts";
 
-const WORKERS = 8;
+/** They mostly wait for brokers and services that do not answer. */
+const WORKERS = 16;
 
 /** Adds to a manager the controller that makes AaaClusters what their specs say. */
 export function addAaaClusterController(manager: Manager, settings: Settings, now = (): Date => new Date()): void {

@@ -53,7 +53,10 @@ async function ask(pod: LivePod, port: number, path: string): Promise<unknown> {
   const address = addressOf(pod, port);
   if (address === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
   try {
-    const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch(`http://${address}${path}`, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: "error",
+    });
     return response.ok ? await response.json() : undefined;
   } catch {
     return undefined;

@@ -16,7 +16,7 @@ const list = (what: string, ...columns: string[]): string[] => [
   ...(what === "users" ? [] : ["--vhost=aaa"]),
   ...columns,
 ];
-const BINDING = `rabbit_binding:list_between(${resource("exchange", "oss_exchange")}, ${resource("queue", QUEUE)})`;
+const BINDING = `rabbit_binding:list_for_source_and_destination(${resource("exchange", "oss_exchange")}, ${resource("queue", QUEUE)})`;
 
 interface Loss {
   /** What the Event says that was repaired; absent for what a node sets up again itself. */

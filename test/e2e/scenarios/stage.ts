@@ -14,10 +14,11 @@ export interface Stage {
 /** Gives the stage once it is there; tests are registered before. */
 export type TheStage = () => Stage;
 
-/** The uids of all pods of the AaaCluster. */
+/** The uids of all pods of the AaaCluster but those that are on their way out. */
 export async function podUids({ tv }: Stage): Promise<readonly string[]> {
   const pods = await tv.kubectl.list("pods", `app.kubernetes.io/instance=${tv.name}`);
-  return pods.map(({ metadata }) => metadata.uid).sort();
+  const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return staying.map(({ metadata }) => metadata.uid).sort();
 }
 
 interface Event {

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { makeCertificate, type ServerCertificate } from "../../../../test/services/certificate.ts";
-import { FakeApiServer } from "../../kube/testing/fake-api-server.ts";
+import { FakeApiServer, fail } from "../../kube/testing/fake-api-server.ts";
 import { aCluster } from "../testing/fixtures.ts";
 import { ALL_EXTERNAL, EXTERNAL_BROKER, EXTERNAL_DATABASE, WITH_TLS } from "../testing/specs.ts";
 import { referencedSecrets } from "./references.ts";
@@ -39,6 +39,20 @@ const read = (spec = {}, now = new Date()) =>
   referencedSecrets({ client: server.client, secrets: new SecretStore(() => now) }, aCluster(spec), now);
 const messages = async (spec = {}, now = new Date()): Promise<string[]> =>
   (await read(spec, now)).problems.map(({ message }) => message);
+
+test("a Secret that the operator may not read is a problem of its own, and keeps nobody from the others", async () => {
+  put("my-database", DATABASE);
+  server.fault = ({ path }, response) => {
+    if (!path.endsWith("/my-broker")) return false;
+    fail(response, 403, "Forbidden");
+    return true;
+  };
+  const { referenced, problems } = await read({ ...EXTERNAL_BROKER, ...EXTERNAL_DATABASE });
+  expect(problems.map(({ message }) => message)).toEqual([
+    "Secret aaa/my-broker, which spec.broker.external.secretName names, may not be read by the operator (Forbidden as the test wants it): grant it that right",
+  ]);
+  expect(referenced).toEqual({ "my-broker": undefined, "my-database": DATABASE });
+});
 
 test("a spec that names no Secret reads none", async () => {
   expect(await read()).toEqual({ referenced: {}, problems: [] });

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { KubeClient } from "../../kube/index.ts";
+import { Forbidden, type KubeClient } from "../../kube/index.ts";
 import type { Component } from "../labels.ts";
 import type { ConditionType } from "../reasons.ts";
 import type { ValidatedCluster } from "../validate.ts";
@@ -37,12 +37,18 @@ export async function referencedSecrets(
   const references = referencesOf(cluster);
   const found = await Promise.all(
     references.map(async ({ name }) => {
-      const secret = await secrets.read(client, cluster.namespace, name, MAX_AGE_MS);
-      return secret === undefined ? undefined : decoded(secret);
+      try {
+        const secret = await secrets.read(client, cluster.namespace, name, MAX_AGE_MS);
+        return secret === undefined ? undefined : decoded(secret);
+      } catch (error) {
+        if (error instanceof Forbidden) return error;
+        throw error;
+      }
     }),
   );
+  const usable = found.map((data) => (data instanceof Forbidden ? undefined : data));
   return {
-    referenced: Object.fromEntries(references.map(({ name }, index) => [name, found[index]])),
+    referenced: Object.fromEntries(references.map(({ name }, index) => [name, usable[index]])),
     problems: references.flatMap((reference, index) => problemOf(cluster, reference, found[index], now) ?? []),
   };
 }
@@ -94,11 +100,13 @@ function referencesOf({ broker, oss, names, namespace }: ValidatedCluster): read
 function problemOf(
   { namespace }: ValidatedCluster,
   { field, name, keys, flaw, condition, holds }: Reference,
-  data: SecretData | undefined,
+  data: SecretData | Forbidden | undefined,
   now: Date,
 ): SecretProblem | null {
   const secret = `Secret ${namespace}/${name}, which ${field} names,`;
   const problem = (message: string): SecretProblem => ({ condition, holds, message: `${secret} ${message}` });
+  if (data instanceof Forbidden)
+    return problem(`may not be read by the operator (${data.message}): grant it that right`);
   if (data === undefined) return problem(`does not exist: make it${keys.length > 0 ? ` with ${listed(keys)}` : ""}`);
   const missing = keys.filter((key) => (data[key] ?? "") === "");
   if (missing.length > 0) return problem(`lacks ${listed(missing)}: add ${missing.length === 1 ? "it" : "them"}`);
