@@ -25,6 +25,23 @@ const dependenciesUnmapped: Plugin = {
 };
 
 /**
+ * Leaves out what of the Kubernetes client is not used, which esbuild cannot know to be of no effect: its typed models of
+ * every object there is, among others. A process that needs but its configuration has 20 MiB less with it.
+ */
+const unusedClientLeftOut: Plugin = {
+  name: "unused-client-left-out",
+  setup: ({ onResolve, resolve }) =>
+    onResolve({ filter: /^(\.|@kubernetes\/client-node$)/ }, async ({ path, pluginData, ...where }) => {
+      const isOfClient = path.startsWith("@") || where.importer.includes("/@kubernetes/client-node/");
+      if (!isOfClient || pluginData === RESOLVING) return undefined;
+      const { kind, importer, resolveDir } = where;
+      const resolved = await resolve(path, { kind, importer, resolveDir, pluginData: RESOLVING });
+      return { ...resolved, sideEffects: false };
+    }),
+};
+const RESOLVING = Symbol("resolving");
+
+/**
  * The folder of a service as one file that needs nothing but Node, with its source map, and its migrations where it has
  * some. Equal sources give an equal folder; while no source changes, nothing is bundled.
  */
@@ -56,8 +73,10 @@ export async function writeBundle(entryPoint: string, dir: string): Promise<void
     keepNames: true,
     sourcemap: "linked",
     sourcesContent: false,
+    // In a file of their own: one letter beyond Latin-1 in a name there, and Node keeps the text in twice the memory.
+    legalComments: "linked",
     logLevel: "error",
-    plugins: [dependenciesUnmapped],
+    plugins: [unusedClientLeftOut, dependenciesUnmapped],
   });
   for (const { path, contents } of outputFiles) await writeFile(join(dir, basename(path)), contents);
   await writeFile(join(dir, "package.json"), '{ "type": "module" }\n');

@@ -28,7 +28,13 @@ test("a service's build context holds its bundle with source map and migrations"
   process.env.AAA_CACHE = join(dir, "cache");
   try {
     await (await recipeOf("node-service", "base")).writeContext(dir);
-    expect(await readdir(join(dir, "app"))).toEqual(["main.js", "main.js.map", "migrations", "package.json"]);
+    expect(await readdir(join(dir, "app"))).toEqual([
+      "main.js",
+      "main.js.LEGAL.txt",
+      "main.js.map",
+      "migrations",
+      "package.json",
+    ]);
     expect(await readFile(join(dir, "app/main.js"), "utf8")).toContain("sourceMappingURL=main.js.map");
     expect((await readdir(join(dir, "app/migrations"))).length).toBeGreaterThan(0);
   } finally {

@@ -42,7 +42,7 @@ export class World {
     this.#children = new Map(CHILD_KINDS.map((kind) => [kind, cacheOf(kind, ours)]));
     this.#pods = cacheOf(POD, { ...ours, keep: keptOfPod });
     this.#claims = cacheOf(PERSISTENT_VOLUME_CLAIM, { ...ours, keep: keptOfClaim });
-    this.#endpoints = cacheOf(ENDPOINT_SLICE, ours);
+    this.#endpoints = cacheOf(ENDPOINT_SLICE, { ...ours, keep: keptOfSlice });
     for (const cache of this.#labelled) cache.addIndex(CLUSTER, clusterByLabel);
   }
 
@@ -101,12 +101,25 @@ export class World {
 
 /** Of what a pod shall be only the Kubernetes node is ever read, and it is most of a pod. */
 function keptOfPod(pod: KubeObject): KubeObject {
-  const { spec, ...rest } = withoutManagedFields(pod as LivePod);
+  const { spec, ...rest } = withoutOwner(pod as LivePod);
   return { ...rest, ...(spec?.nodeName === undefined ? {} : { spec: { nodeName: spec.nodeName } }) };
 }
 
 const keptOfClaim = ({ apiVersion, kind, metadata }: KubeObject): KubeObject =>
   withoutManagedFields({ apiVersion, kind, metadata });
+
+/** How many are ready is all that is asked. */
+function keptOfSlice(slice: KubeObject): KubeObject {
+  const { apiVersion, kind, metadata, endpoints } = withoutOwner(slice as LiveEndpointSlice);
+  const kept = { endpoints: endpoints?.map(({ conditions }) => ({ conditions: { ready: conditions?.ready } })) };
+  return { apiVersion, kind, metadata, ...kept };
+}
+
+/** Of whatever a child owns, the labels say to which cluster it belongs. */
+function withoutOwner<T extends KubeObject>(object: T): T {
+  const { ownerReferences: _, ...metadata } = object.metadata;
+  return withoutManagedFields({ ...object, metadata });
+}
 
 function clusterByLabel({ metadata }: KubeObject): readonly string[] {
   const name = clusterOf(metadata.labels);

@@ -62,6 +62,12 @@ test("what somebody wrote or found elsewhere is not read again", async () => {
   expect(server.calls).toEqual([]);
 });
 
+test("what the API server records of who wrote a Secret is not kept", async () => {
+  const { metadata, ...rest } = secret("noted");
+  store.note("aaa", "s", { ...rest, metadata: { ...metadata, ...{ managedFields: [{ manager: "x" }] } } });
+  expect(store.last("aaa", "s")).toEqual(secret("noted"));
+});
+
 test("Secrets of one name in two namespaces are two", async () => {
   store.note("other", "s", secret("other"));
   expect(await read(1_000)).toBeUndefined();

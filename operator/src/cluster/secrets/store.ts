@@ -1,4 +1,4 @@
-import { type KubeClient, type KubeObject, pathOf, RecentMap } from "../../kube/index.ts";
+import { type KubeClient, type KubeObject, pathOf, RecentMap, withoutManagedFields } from "../../kube/index.ts";
 import { SECRET } from "../kinds.ts";
 
 /** The decoded values of one Secret. */
@@ -43,8 +43,9 @@ export class SecretStore {
   }
 
   /** What somebody else found, or wrote. */
-  note(namespace: string, name: string, secret: SecretObject | undefined): void {
+  note(namespace: string, name: string, found: SecretObject | undefined): void {
     const key = `${namespace}/${name}`;
+    const secret = found && withoutManagedFields(found);
     this.#readings.set(key, { at: this.#now(), secret, last: secret ?? this.#readings.get(key)?.last });
   }
 

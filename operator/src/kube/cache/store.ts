@@ -1,4 +1,5 @@
 import type { KubeObject } from "../objects.ts";
+import { TextPool } from "./text-pool.ts";
 
 /** Gives the values under which an index finds an object; none: the index leaves it out. */
 export type IndexFunction = (object: KubeObject) => readonly string[];
@@ -8,6 +9,9 @@ interface Index {
   /** value -> keys */
   readonly keys: Map<string, Set<string>>;
 }
+
+/** Of all kinds, as they name each other. */
+const TEXTS = new TextPool(10_000);
 
 /** The objects of one kind by key, and by whatever else they are asked for. Objects are frozen as they come in. */
 export class Store {
@@ -90,7 +94,11 @@ function drop(index: Map<string, Set<string>>, value: string, key: string): void
 /** Freezes a JSON value with everything in it. */
 function frozen<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    for (const part of Object.values(value)) frozen(part);
+    const parts = value as Record<string, unknown>;
+    for (const [key, part] of Object.entries(parts)) {
+      if (typeof part === "string") parts[key] = TEXTS.shared(part);
+      else frozen(part);
+    }
     Object.freeze(value);
   }
   return value;
