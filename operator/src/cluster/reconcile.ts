@@ -62,6 +62,7 @@ export async function reconcile(key: string, ctx: Context): Promise<Action> {
     secrets,
     access: brokerAccess(cluster, secrets, ctx.world.pods(object, "broker")),
     nodePods: ctx.world.pods(object, "aaa").map(({ metadata }) => metadata.name),
+    syncedQueues: object.status?.partitions?.flatMap(({ queue, synced }) => (synced ? [queue] : [])) ?? [],
     log: ctx.log,
   });
   const observed = await observe(ctx, object, cluster, brokerReport);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => rabbitmq.stop(), 30_000);
 
 /** Tends the broker of a cluster with `replicas` nodes, whose pods all exist. */
-function tend(replicas = 2, ossPassword = "oss-secret"): Promise<BrokerReport> {
+function tend(replicas = 2, ossPassword = "oss-secret", syncedQueues: readonly string[] = []): Promise<BrokerReport> {
   const { host, managementPort, adminUser, adminPassword } = rabbitmq;
   return tendBroker({
     cluster: aCluster({ nodes: { replicas } }),
@@ -33,6 +33,7 @@ function tend(replicas = 2, ossPassword = "oss-secret"): Promise<BrokerReport> {
       admin: { username: adminUser, password: adminPassword },
     },
     nodePods: Array.from({ length: replicas }, (_, ordinal) => `tv-aaa-${ordinal}`),
+    syncedQueues,
     log: pino({ enabled: false }),
   });
 }
@@ -112,6 +113,11 @@ test("a binding that somebody removed is back", async () => {
   expect(await isBound()).toBe(true);
   await node.close();
 }, 60_000);
+
+test("a binding that somebody removed before the broker's statistics have the consumer is a repair, when its node was in sync", async () => {
+  await unbind();
+  expect((await tend(2, "oss-secret", [QUEUE])).repaired).toEqual([`binding of ${QUEUE} to oss_exchange`]);
+});
 
 test("a new password in the Secret becomes the user's password", async () => {
   await tend(2, "another-secret");

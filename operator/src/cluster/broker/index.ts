@@ -28,11 +28,20 @@ interface BrokerInput {
   readonly access: { readonly address: ManagementAddress; readonly admin: SecretData } | undefined;
   /** The names of the AAA pods that exist. */
   readonly nodePods: readonly string[];
+  /** The queues from which an AAA node was in sync when it was last asked, which RabbitMQ's statistics show late. */
+  readonly syncedQueues: readonly string[];
   readonly log: Logger;
 }
 
 /** Looks at the broker through its management interface and repairs what is not as it shall be. Never rejects. */
-export async function tendBroker({ cluster, secrets, access, nodePods, log }: BrokerInput): Promise<BrokerReport> {
+export async function tendBroker({
+  cluster,
+  secrets,
+  access,
+  nodePods,
+  syncedQueues,
+  log,
+}: BrokerInput): Promise<BrokerReport> {
   const repaired: string[] = [];
   if (access === undefined) return { reachable: false, message: "no broker pod is ready", repaired };
   try {
@@ -46,7 +55,9 @@ export async function tendBroker({ cluster, secrets, access, nodePods, log }: Br
       ? await management.request<readonly Queue[]>("GET", `/queues/${vhost}?columns=name,consumers,members,online`)
       : [];
     if (!cluster.paused) {
-      for (const step of planTopology(topologyOf(cluster, secrets, nodePods), definitions, queues)) {
+      const consumed = queues.flatMap(({ name, consumers = 0 }) => (consumers > 0 ? [name] : []));
+      const used = new Set([...consumed, ...syncedQueues]);
+      for (const step of planTopology(topologyOf(cluster, secrets, nodePods), definitions, used)) {
         await management.request(step.method, step.path, step.body);
         log.info({ what: step.what, repair: step.isRepair }, "Changed the broker's topology");
         if (step.isRepair) repaired.push(step.what);

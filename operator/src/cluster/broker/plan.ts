@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Queue } from "./quorum.ts";
 import type { Binding, Exchange, Policy, Topology, User } from "./topology.ts";
 
 /** What exists at the broker, as its `GET /api/definitions` lists it. */
@@ -59,14 +58,13 @@ const SALT_BYTES = 4;
 
 /**
  * The steps that make what exists into what shall exist, in an order that works. Nothing to do: none.
- * @param queues the queues with their consumers, as far as these are known
+ * @param used the queues that somebody consumes from or has consumed from, as far as that is known
  */
-export function planTopology(desired: Topology, observed: Definitions, queues: readonly Queue[]): readonly Step[] {
+export function planTopology(desired: Topology, observed: Definitions, used: ReadonlySet<string>): readonly Step[] {
   const vhost = encodeURIComponent(desired.vhost);
   const here = <T extends { readonly vhost: string }>(all: readonly T[]): T[] =>
     all.filter((one) => one.vhost === desired.vhost);
   const existing = new Set(here(observed.queues).map(({ name }) => name));
-  const consumed = new Set(queues.flatMap(({ name, consumers = 0 }) => (consumers > 0 ? [name] : [])));
   const bindings = here(observed.bindings);
   const exchanges = here(observed.exchanges);
   return [
@@ -80,7 +78,7 @@ export function planTopology(desired: Topology, observed: Definitions, queues: r
       .filter(({ destination }) => existing.has(destination))
       .flatMap((binding) => planBinding(vhost, binding, bindings))
       // Who consumes from a queue has bound it before.
-      .map(({ destination, ...step }) => ({ ...step, isRepair: consumed.has(destination) })),
+      .map(({ destination, ...step }) => ({ ...step, isRepair: used.has(destination) })),
     // Last, as a queue without a majority cannot be deleted, and nothing depends on it.
     ...[...existing].filter(desired.isAbandoned).map((queue) => ({
       method: "DELETE" as const,
