@@ -1,5 +1,5 @@
 import type { AaaCluster } from "../api/aaacluster.ts";
-import type { Applier, KubeObject, Stamp } from "../kube/index.ts";
+import type { Applier, Stamp } from "../kube/index.ts";
 import { PERSISTENT_VOLUME_CLAIM } from "./kinds.ts";
 import type { ValidatedCluster } from "./validate.ts";
 import type { World } from "./world.ts";
@@ -15,14 +15,18 @@ export async function tendClaims(
   stamp: Stamp,
 ): Promise<readonly Error[]> {
   const pods = new Set(world.pods(object, "aaa").map(({ metadata }) => metadata.name));
-  const work = world.claims(object).map(async (claim) => {
-    if (claim.metadata.deletionTimestamp !== undefined) return;
+  const errors: Error[] = [];
+  for (const claim of world.claims(object)) {
+    if (claim.metadata.deletionTimestamp !== undefined) continue;
     const { name } = claim.metadata;
-    if (isAbandoned(cluster, name, pods)) await applier.remove(PERSISTENT_VOLUME_CLAIM, claim);
-    else await applier.apply(PERSISTENT_VOLUME_CLAIM, { metadata: { name } }, claim as KubeObject, stamp);
-  });
-  const results = await Promise.allSettled(work);
-  return results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
+    try {
+      if (isAbandoned(cluster, name, pods)) await applier.remove(PERSISTENT_VOLUME_CLAIM, claim);
+      else await applier.apply(PERSISTENT_VOLUME_CLAIM, { metadata: { name } }, claim, stamp);
+    } catch (error) {
+      errors.push(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+  return errors;
 }
 
 /**

@@ -13,6 +13,7 @@ export function addAaaClusterController(manager: Manager, settings: Settings, no
   const world = new World((resource, scope) => manager.cache(resource, scope));
   const { client, applier, events } = manager;
   const secrets = new SecretStore(now);
+  const applied = new Map<string, string>();
   manager.addController({
     name: "aaacluster",
     ...world.sources,
@@ -24,6 +25,7 @@ export function addAaaClusterController(manager: Manager, settings: Settings, no
         world,
         secrets,
         settings,
+        applied,
         log,
         now,
       }),

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { addressOf, isReady, podProblem } from "./pods.ts";
+import { hostAndPort, isReady, podProblem } from "./pods.ts";
 import type { LivePod } from "./world.ts";
 
 const pod = (status: object, metadata: object = {}): LivePod =>
@@ -53,7 +53,6 @@ test.each([
 });
 
 test("addresses are written so that a URL can hold them", () => {
-  expect(addressOf(pod({ podIP: "10.0.0.1" }), 80)).toBe("10.0.0.1:80");
-  expect(addressOf(pod({ podIP: "fd00::1" }), 80)).toBe("[fd00::1]:80");
-  expect(addressOf(pod({}), 80)).toBeUndefined();
+  expect(hostAndPort("10.0.0.1", 80)).toBe("10.0.0.1:80");
+  expect(hostAndPort("fd00::1", 80)).toBe("[fd00::1]:80");
 });

@@ -11,12 +11,6 @@ export function isOver({ status }: LivePod): boolean {
   return status?.phase === "Failed" || status?.phase === "Succeeded";
 }
 
-/** Where a pod listens, as host:port; undefined before it has an address. */
-export function addressOf(pod: LivePod | undefined, port: number): string | undefined {
-  const ip = pod?.status?.podIP;
-  return ip === undefined ? undefined : hostAndPort(ip, port);
-}
-
 /** A host name or address and a port, as URLs have them. */
 export function hostAndPort(host: string, port: number | string): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

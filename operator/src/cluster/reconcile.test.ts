@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../../test/lib/until.ts";
 import type { AaaCluster } from "../api/aaacluster.ts";
@@ -48,7 +48,7 @@ beforeEach(async () => {
   const events = { record: (_: KubeObject, event: EventInput) => void announced.push(event) };
   const now = () => new Date("2026-11-22T10:00:00Z");
   const secrets = new SecretStore(now);
-  context = { client, applier, events, world, secrets, settings: SETTINGS, log, now };
+  context = { client, applier, events, world, secrets, settings: SETTINGS, applied: new Map(), log, now };
 });
 
 /** A world as a process has it that has just begun, when its caches have synced. */
@@ -74,6 +74,16 @@ afterEach(async () => {
 const cluster = (): AaaCluster => server.objects.get(CLUSTER_PATH) as AaaCluster;
 
 const childCount = (): number => CHILD_KINDS.flatMap((kind) => world.children(kind, cluster())).length;
+
+/** Sets the spec, as a user does. */
+function specify(spec: AaaCluster["spec"]): void {
+  const { metadata, ...rest } = cluster();
+  server.put(CLUSTER_PATH, {
+    ...rest,
+    metadata: { ...metadata, generation: (metadata.generation ?? 0) + 1 },
+    ...{ spec },
+  });
+}
 
 /** Reconciles when the cache has seen everything that was written before. */
 async function reconcileNow(): Promise<void> {
@@ -117,8 +127,7 @@ test("before anything is made the status has every condition, and says of none w
 test("a change is not taken for settled before its effect was seen, though the cache still shows what was before", async () => {
   const path = "/apis/apps/v1/namespaces/aaa/statefulsets/tv-aaa";
   const settled = { status: { observedGeneration: 1, updatedReplicas: 0 } };
-  const want = (nodes: { readonly replicas: 0; readonly image: string }): void =>
-    void server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ nodes }).spec } });
+  const want = (nodes: { readonly replicas: 0; readonly image: string }): void => specify(anAaaCluster({ nodes }).spec);
   const moving = (): readonly string[] =>
     (cluster().status?.conditions.find(({ type }) => type === "Reconciling")?.message ?? "").split(", ");
   want({ replicas: 0, image: "node:1" });
@@ -152,8 +161,24 @@ test("a fresh process that finds everything made writes nothing", async () => {
   await reconcileNow();
   await reconcileNow();
   const writes = server.writes.length;
-  await reconcile(KEY, { ...context, world: await freshWorld(["aaa"]) });
+  await reconcile(KEY, { ...context, world: await freshWorld(["aaa"]), applied: new Map() });
   expect(server.writes.length).toBe(writes);
+});
+
+test("children to which nothing has happened are not looked at again, until something happens to one of them", async () => {
+  const apply = jest.spyOn(Applier.prototype, "apply");
+  await reconcileNow();
+  await reconcileNow();
+  apply.mockClear();
+  await reconcileNow();
+  expect(apply).not.toHaveBeenCalled();
+  const service = server.objects.get(SERVICE_PATH) as KubeObject;
+  const revision = world.revision(cluster());
+  server.put(SERVICE_PATH, { ...service, metadata: { ...service.metadata, labels: {} } });
+  await until("it is seen", () => world.revision(cluster()) !== revision, { deadlineMs: 5_000, intervalMs: 5 });
+  await reconcileNow();
+  expect(apply).toHaveBeenCalledTimes(39);
+  apply.mockRestore();
 });
 
 test("a child that somebody deleted is back, and nothing else is written", async () => {
@@ -169,7 +194,7 @@ test("a child that is no longer built goes", async () => {
   await reconcileNow();
   const budget = "/apis/policy/v1/namespaces/aaa/poddisruptionbudgets/tv-aaa";
   expect(server.objects.has(budget)).toBe(true);
-  server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ nodes: { replicas: 1 } }).spec } });
+  specify(anAaaCluster({ nodes: { replicas: 1 } }).spec);
   await reconcileNow();
   expect(server.objects.has(budget)).toBe(false);
 });
@@ -228,7 +253,7 @@ test("one child that cannot be made keeps no other from being made, and is named
 
 test("a spec that cannot be built changes nothing but the status, and is announced", async () => {
   const spec = { ...anAaaCluster().spec, nodes: { replicas: "two" } } as unknown as AaaCluster["spec"];
-  server.put(CLUSTER_PATH, { ...cluster(), ...{ spec } });
+  specify(spec);
   await expect(reconcileNow()).rejects.toThrow(InvalidSpec);
   expect(server.writes.map(({ path }) => path)).toEqual([`${CLUSTER_PATH}/status`]);
   const conditions = cluster().status?.conditions ?? [];
@@ -238,7 +263,7 @@ test("a spec that cannot be built changes nothing but the status, and is announc
 });
 
 test("while paused nothing is written but the status", async () => {
-  server.put(CLUSTER_PATH, { ...cluster(), ...{ spec: anAaaCluster({ paused: true }).spec } });
+  specify(anAaaCluster({ paused: true }).spec);
   await reconcileNow();
   expect(new Set(server.writes.map(({ path }) => path))).toEqual(new Set([`${CLUSTER_PATH}/status`]));
   expect(cluster().status?.conditions.find(({ type }) => type === "Reconciling")).toMatchObject({ reason: "Paused" });

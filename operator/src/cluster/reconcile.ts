@@ -8,6 +8,7 @@ import {
   type EventRecorder,
   type KubeClient,
   type KubeObject,
+  keyOf,
   Leftover,
   type Resource,
 } from "../kube/index.ts";
@@ -37,6 +38,8 @@ export interface Context {
   readonly world: World;
   readonly secrets: SecretStore;
   readonly settings: Settings;
+  /** By key of a cluster, from what its children were last made without an error. */
+  readonly applied: Map<string, string>;
   readonly log: Logger;
   readonly now: () => Date;
 }
@@ -48,6 +51,7 @@ const UNREADY_RESYNC_MS = 4_000;
 /** Makes the world as the AaaCluster of this key says, and says in its status how far that is. */
 export async function reconcile(key: string, ctx: Context): Promise<Action> {
   const cached = ctx.world.cluster(key);
+  if (cached === undefined) ctx.applied.delete(key);
   if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return awaitChange;
   const object = ctx.applier.latest(cached);
 
@@ -97,16 +101,24 @@ async function dereference(object: AaaCluster, cluster: ValidatedCluster, ctx: C
   return { secrets: { ...referenced, ...own }, secretProblems, secretErrors };
 }
 
-/** Makes the children as they shall be, but for those that a Secret or an old volume holds back. Returns what could not be done. */
+/**
+ * Makes the children as they shall be, but for those that a Secret or an old volume holds back. Returns what could not
+ * be done. Where nothing of what they follow from has changed since that was nothing, there is nothing to look at.
+ */
 async function apply(
   object: AaaCluster,
   cluster: ValidatedCluster,
   secretProblems: readonly SecretProblem[],
-  { applier, world }: Context,
+  { applier, world, applied }: Context,
 ): Promise<readonly Error[]> {
   if (cluster.paused) return [];
-  const stamp = stampOf(object);
   const held = secretProblems.flatMap(({ holds }) => holds);
+  const { uid, generation } = object.metadata;
+  const basis = [uid, generation, world.revision(object), ...held].join(" ");
+  const key = keyOf(object);
+  if (applied.get(key) === basis) return [];
+  applied.delete(key);
+  const stamp = stampOf(object);
   const claimErrors = await tendClaims({ world, applier }, object, cluster, stamp);
   // A pod that takes a volume of a deleted cluster of this name would lose it later, and has its passwords till then.
   const mayMount = !claimErrors.some((error) => error instanceof Leftover);
@@ -116,7 +128,9 @@ async function apply(
     ([kind, children]) => [kind, children.filter((child) => isFree(kind, child))] as const,
   );
   const desired = build(cluster).filter(({ resource, manifest }) => isFree(resource, manifest));
-  return [...(await applySet(applier, { desired, live: new Map(live), stamp })), ...claimErrors];
+  const errors = [...(await applySet(applier, { desired, live: new Map(live), stamp })), ...claimErrors];
+  if (errors.length === 0) applied.set(key, basis);
+  return errors;
 }
 
 async function report(

@@ -1,8 +1,8 @@
 import Type from "typebox";
 import Value from "typebox/value";
 import { Partition } from "../api/status.ts";
+import { exchange } from "./exchange.ts";
 import { PORTS, partitionQueue } from "./names.ts";
-import { addressOf } from "./pods.ts";
 import type { LivePod } from "./world.ts";
 
 /** What the services say of themselves. */
@@ -50,14 +50,19 @@ export async function isRelaying(pod: LivePod): Promise<boolean> {
 
 /** What a pod answers, as it says it; undefined when it does not. */
 async function ask(pod: LivePod, port: number, path: string): Promise<unknown> {
-  const address = addressOf(pod, port);
-  if (address === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  const { deletionTimestamp } = pod.metadata;
+  const host = pod.status?.podIP;
+  if (host === undefined || deletionTimestamp !== undefined) return undefined;
   try {
-    const response = await fetch(`http://${address}${path}`, {
+    // A connection for this one question: it would idle until the next, and there are thousands of pods.
+    const { status, text } = await exchange("http", {
+      host,
+      port,
+      path,
+      agent: false,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: "error",
     });
-    return response.ok ? await response.json() : undefined;
+    return status === 200 ? JSON.parse(text) : undefined;
   } catch {
     return undefined;
   }

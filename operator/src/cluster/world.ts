@@ -6,6 +6,7 @@ import {
   type ControllerOptions,
   type KubeObject,
   keyOf,
+  ownerKey,
   type Resource,
   specChanged,
   withoutManagedFields,
@@ -34,6 +35,9 @@ export class World {
   readonly #pods: Cache;
   readonly #claims: Cache;
   readonly #endpoints: Cache;
+  /** By key of a cluster, when its children, their pods or their volume claims last changed. */
+  readonly #revisions = new Map<string, number>();
+  #clock = 0;
 
   /** @param cacheOf gives the cache of a kind, as a manager does */
   constructor(cacheOf: (resource: Resource, scope?: CacheScope) => Cache) {
@@ -44,6 +48,12 @@ export class World {
     this.#claims = cacheOf(PERSISTENT_VOLUME_CLAIM, { ...ours, keep: keptOfClaim });
     this.#endpoints = cacheOf(ENDPOINT_SLICE, { ...ours, keep: keptOfSlice });
     for (const cache of this.#labelled) cache.addIndex(CLUSTER, clusterByLabel);
+    const childOf = (child: KubeObject): readonly string[] => [ownerKey(AAA_CLUSTER, child) ?? []].flat();
+    for (const cache of this.#children.values()) this.#follow(cache, childOf);
+    for (const cache of [this.#pods, this.#claims]) this.#follow(cache, clusterByLabel);
+    this.#clusters.onChange(({ now, before }) => {
+      if (now === undefined && before !== undefined) this.#revisions.delete(keyOf(before));
+    });
   }
 
   /** What leads to a reconcile. The operator's own status updates do not. */
@@ -64,6 +74,11 @@ export class World {
   /** @param key `namespace/name` */
   cluster(key: string): AaaCluster | undefined {
     return this.#clusters.get<AaaCluster>(key);
+  }
+
+  /** Another number whenever a child of a cluster, or a pod or volume claim of theirs, came, changed or went. */
+  revision(cluster: KubeObject): number {
+    return this.#revisions.get(keyOf(cluster)) ?? 0;
   }
 
   /** The live objects of each child kind that belong to a cluster. */
@@ -96,6 +111,15 @@ export class World {
       .byIndex<LivePod>(CLUSTER, keyOf(cluster))
       .filter(({ metadata }) => componentOf(metadata.labels) === component)
       .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name, "en", { numeric: true }));
+  }
+
+  #follow(cache: Cache, clustersOf: (object: KubeObject) => readonly string[]): void {
+    cache.onChange(({ now, before }) => {
+      this.#clock += 1;
+      for (const object of [before, now]) {
+        for (const key of object === undefined ? [] : clustersOf(object)) this.#revisions.set(key, this.#clock);
+      }
+    });
   }
 }
 

@@ -1,5 +1,4 @@
-import http, { type IncomingMessage } from "node:http";
-import https from "node:https";
+import { type Answer, exchange } from "../exchange.ts";
 import type { SecretData } from "../secrets/store.ts";
 
 /** RabbitMQ's management interface did not answer, or not with success. */
@@ -45,9 +44,9 @@ export class Management {
     }
   }
 
-  async #exchange(method: string, path: string, body: string): Promise<{ status: number; text: string }> {
+  #exchange(method: string, path: string, body: string): Promise<Answer> {
     const { host, port, tls } = this.#address;
-    const options: https.RequestOptions = {
+    const options = {
       host,
       port,
       method,
@@ -57,12 +56,7 @@ export class Management {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(tls === undefined ? {} : { servername: tls.serverName, ca: tls.ca }),
     };
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      (tls === undefined ? http : https).request(options, resolve).on("error", reject).end(body);
-    });
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-    return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
+    return exchange(tls === undefined ? "http" : "https", options, body);
   }
 }
 

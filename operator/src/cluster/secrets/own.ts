@@ -39,11 +39,12 @@ export async function ownSecrets(
   const root = await secretOf(cluster.names.root, newRoot);
   if (root === undefined) return { own: {}, errors };
   if ((root.key ?? "") === "") return { own: {}, errors: [...errors, keyless(cluster)] };
-  const derived = Object.entries(derivedSecrets(cluster, root.key));
-  const found = await Promise.all(
-    derived.map(async ([name, data]) => [name, await secretOf(name, () => data)] as const),
-  );
-  return { own: Object.fromEntries(found), errors };
+  const own: Record<string, SecretData | undefined> = {};
+  // One after the other: all at once, of every worker, would keep a hundred connections to the API server open.
+  for (const [name, data] of Object.entries(derivedSecrets(cluster, root.key))) {
+    own[name] = await secretOf(name, () => data);
+  }
+  return { own, errors };
 }
 
 /** Nothing may follow from no key at all: anyone could tell the passwords. */
