@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { Decimal, Identifier, Timestamp } from "./decimal.ts";
+import { Decimal, Digest, Identifier, Timestamp } from "./decimal.ts";
 import { type EntityName, type EntityPayload, entityNames, entityPayloads } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
@@ -29,6 +29,8 @@ export const STREAM_POSITION = "StreamPosition";
  *   in which a sequence number always stands for the same change.
  * - `sequence`: every event up to here was published before this message.
  * - `head`: the last sequence that OSS had assigned.
+ * - `digest`: of everything that OSS has at `sequence`, when it is known: who has every change up to there and another
+ *   digest has another content.
  */
 export const StreamPosition = Type.Object({
   eventType: Type.Literal(STREAM_POSITION),
@@ -36,6 +38,7 @@ export const StreamPosition = Type.Object({
   originEpoch: Decimal,
   sequence: Decimal,
   head: Decimal,
+  digest: Type.Optional(Digest),
 });
 export type StreamPosition = Type.Static<typeof StreamPosition>;
 

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { Decimal, Identifier } from "./decimal.ts";
+import { Decimal, Digest, Identifier } from "./decimal.ts";
 import { entityNames } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
@@ -29,7 +29,7 @@ export const SnapshotChunk = Type.Object({
 });
 export type SnapshotChunk = Type.Static<typeof SnapshotChunk>;
 
-/** The end of a snapshot: the place in the stream at which it is exact, and how much there must have been. */
+/** The end of a snapshot: the place in the stream at which it is exact, how much there must have been, and its digest. */
 export const SnapshotEnd = Type.Object({
   kind: Type.Literal("end"),
   requestId: Type.String(),
@@ -37,6 +37,7 @@ export const SnapshotEnd = Type.Object({
   sequence: Decimal,
   chunks: Type.Integer({ minimum: 0 }),
   entities: Type.Integer({ minimum: 0 }),
+  digest: Type.Optional(Digest),
 });
 export type SnapshotEnd = Type.Static<typeof SnapshotEnd>;
 

@@ -7,6 +7,7 @@ export interface Metrics {
   readonly dropped: Counter;
   readonly quarantined: Counter;
   readonly resyncs: Counter<"reason">;
+  readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
 }
@@ -44,6 +45,7 @@ export function createMetrics(partition: Partition): Metrics {
       "Messages that changed nothing: duplicates, and replaced relays' messages",
     ),
     quarantined: counter("aaa_node_quarantined_total", "Messages set aside because they cannot be applied"),
+    proofs: counter("aaa_node_proofs_total", "Comparisons of this node's content digest with that of OSS", ["result"]),
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),

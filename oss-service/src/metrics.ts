@@ -7,6 +7,7 @@ export interface Metrics {
   readonly unroutable: Counter;
   readonly snapshots: Counter<"result">;
   readonly changes: Counter<"entity">;
+  readonly foreignWrites: Counter;
 }
 
 /** @param readStream asked at every scrape; when it fails the stream's numbers are left out */
@@ -55,6 +56,11 @@ export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
       name: "aaa_oss_changes_total",
       help: "Committed changes",
       labelNames: ["entity"],
+      registers,
+    }),
+    foreignWrites: new Counter({
+      name: "aaa_oss_foreign_writes_total",
+      help: "Audits that found the entities changed by somebody else",
       registers,
     }),
   };

@@ -14,6 +14,7 @@ import {
   SettingsError,
   untilDone,
 } from "@aaa-cluster/service-kit";
+import { auditSession } from "./audit.ts";
 import { createMetrics } from "./metrics.ts";
 import { RelayDuty, relaySession } from "./relay.ts";
 import { provisioningRoutes, relayRoute } from "./routes.ts";
@@ -65,6 +66,7 @@ export async function startOssService(env: Env): Promise<OssService> {
         forever,
       ),
       runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
+      runForever("audit", (context) => auditSession({ pool, duty, metrics, log }, context), forever),
     ]);
   };
   const working = work().catch((error: unknown) => {

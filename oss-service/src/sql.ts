@@ -32,11 +32,23 @@ export async function lockEntities(client: pg.PoolClient, changes: readonly Chan
   return new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
 }
 
-export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<void> {
-  await client.query(
-    `update entities e set version = n.version, payload = n.payload
-     from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
-     where e.entity = n.entity and e.entity_id = n.entity_id`,
+/**
+ * Writes the new state of entities that are locked.
+ * @returns what it changes the content digest by
+ */
+export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
+  const { rows } = await client.query<{ change: string }>(
+    `with n as (
+       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
+     ),
+     updated as (
+       update entities e set version = n.version, payload = n.payload
+       from n where e.entity = n.entity and e.entity_id = n.entity_id
+     )
+     select coalesce(bit_xor(
+       content_digest(e.entity, e.entity_id, e.version, e.payload) #
+       content_digest(n.entity, n.entity_id, n.version, n.payload)), 0) as change
+     from entities e join n using (entity, entity_id)`,
     [
       events.map(({ entity }) => entity),
       events.map(({ entityId }) => entityId),
@@ -44,6 +56,7 @@ export async function updateEntities(client: pg.PoolClient, events: readonly Out
       events.map(({ payload }) => (payload === null ? null : JSON.stringify(payload))),
     ],
   );
+  return rows[0]?.change ?? "0";
 }
 
 /** Which of the entities exist, as keys; they cannot be deleted before this transaction ends. */
@@ -84,18 +97,23 @@ export async function findReferrers(
 /**
  * Gives the events their sequence numbers and puts them into the outbox. It must be the last statement before commit:
  * it locks the stream for all other writers, which is what makes commit order the order of the numbers.
+ * @param digestChange what the events change the content digest by
  * @returns the last number given
  */
-export async function appendToStream(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
+export async function appendToStream(
+  client: pg.PoolClient,
+  events: readonly OutboxBody[],
+  digestChange: string,
+): Promise<string> {
   const { rows } = await client.query<{ sequence: string }>(
-    `with numbered as (update stream set sequence = sequence + $1::int returning sequence),
+    `with numbered as (update stream set sequence = sequence + $1::int, digest = digest # $3 returning sequence),
      stored as (
        insert into outbox (sequence, body)
        select numbered.sequence - $1::int + ordinality, body
        from numbered, unnest($2::json[]) with ordinality as e (body, ordinality)
      )
      select sequence, pg_notify('outbox', '') from numbered`,
-    [events.length, events.map((event) => JSON.stringify(event))],
+    [events.length, events.map((event) => JSON.stringify(event)), digestChange],
   );
   return rows[0]?.sequence ?? "0";
 }

@@ -49,9 +49,9 @@ async function writeIn(client: pg.PoolClient, changes: readonly Change[], now: D
     events.filter(({ entity, payload }) => entity === "Subscriber" && payload !== null && !("credential" in payload)),
     ({ entityId }) => new Problem(422, "password-missing", `/password: give one, Subscriber/${entityId} is new`),
   );
-  await sql.updateEntities(client, events);
+  const digestChange = await sql.updateEntities(client, events);
   await checkReferences(client, changes);
-  const sequence = await sql.appendToStream(client, events);
+  const sequence = await sql.appendToStream(client, events, digestChange);
   return { events, sequence };
 }
 
