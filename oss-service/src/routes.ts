@@ -3,12 +3,13 @@ import type { EntityName } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type pg from "pg";
-import { type Change, keyOf } from "./change.ts";
+import { type Change, keyOf, type Stored } from "./change.ts";
 import { lineToChange, toChange } from "./inputs.ts";
 import type { Metrics } from "./metrics.ts";
+import { checkPreconditions, etagOf, isNotModified, preconditionsOf } from "./preconditions.ts";
 import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
-import { read, type Written, write } from "./store.ts";
+import { existing, read, type Write, type Written, write } from "./store.ts";
 
 const BULK_BYTES = 16 * 1024 * 1024;
 const BULK_LINES = 10_000;
@@ -21,6 +22,10 @@ const collections: Record<string, EntityName> = {
   entitlements: "Entitlement",
 };
 
+interface Entity {
+  Params: { id: string };
+}
+
 export interface RouteDeps {
   readonly pool: pg.Pool;
   readonly apiToken: string;
@@ -29,8 +34,8 @@ export interface RouteDeps {
 
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
 export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
-  const commit = async (changes: readonly Change[]): Promise<Written> => {
-    const written = await write(pool, changes, new Date());
+  const commit = async (writes: readonly Write[]): Promise<Written> => {
+    const written = await write(pool, writes, new Date());
     for (const { entity } of written.events) metrics.changes.inc({ entity });
     return written;
   };
@@ -40,22 +45,38 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
     app.addContentTypeParser("application/x-ndjson", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
     for (const [collection, entity] of Object.entries(collections)) {
-      app.get<{ Params: { id: string } }>(`/v1/${collection}/:id`, async ({ params }) => {
-        const stored = await read(pool, entity, params.id);
-        if (stored === null) throw new Problem(404, "no-such-entity", `there is no ${entity}/${params.id}`);
+      const url = `/v1/${collection}/:id`;
+
+      app.get<Entity>(url, async ({ params: { id }, headers }, reply) => {
+        const stored = await read(pool, { entity, id });
+        reply.header("etag", etagOf(stored.version));
+        if (isNotModified(preconditionsOf(headers), stored)) return reply.code(304).send();
         // The credential is write-only.
-        const { credential: _, ...payload } = stored.payload ?? {};
-        return { id: params.id, version: stored.version.toString(), ...payload };
+        const { credential: _, ...payload } = stored.payload;
+        return { id, version: stored.version.toString(), ...payload };
       });
-      app.put<{ Params: { id: string } }>(`/v1/${collection}/:id`, async ({ params, body }, reply) => {
-        const input = body ?? {};
-        const { events, sequence } = await commit([await toChange(entity, params.id, input, new Date())]);
-        const created = events[0]?.eventType === `${entity}CreateEvent`;
-        return reply.code(created ? 201 : 200).send({ id: params.id, version: events[0]?.entityVersion, sequence });
+
+      app.put<Entity>(url, async ({ params: { id }, headers, body }, reply) => {
+        const preconditions = preconditionsOf(headers);
+        const { payload } = await toChange(entity, id, body ?? {}, new Date());
+        const decide = (before: Stored): Change["payload"] => {
+          checkPreconditions(preconditions, { entity, id }, before);
+          return payload;
+        };
+        const { events, sequence } = await commit([{ entity, id, decide }]);
+        const { eventType, entityVersion: version = "0" } = events[0] ?? {};
+        reply.code(eventType === `${entity}CreateEvent` ? 201 : 200).header("etag", etagOf(version));
+        return { id, version, sequence };
       });
-      app.delete<{ Params: { id: string } }>(`/v1/${collection}/:id`, async ({ params }) => {
-        const { events, sequence } = await commit([{ entity, id: params.id, payload: null }]);
-        return { id: params.id, version: events[0]?.entityVersion, sequence };
+
+      app.delete<Entity>(url, async ({ params: { id }, headers }) => {
+        const preconditions = preconditionsOf(headers);
+        const decide = (before: Stored): null => {
+          checkPreconditions(preconditions, { entity, id }, existing({ entity, id }, before));
+          return null;
+        };
+        const { events, sequence } = await commit([{ entity, id, decide }]);
+        return { id, version: events[0]?.entityVersion, sequence };
       });
     }
 
@@ -64,7 +85,7 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
         throw new Problem(415, "not-ndjson", "send one JSON object per line with content-type application/x-ndjson");
       }
       const changes = await readLines(body);
-      const { events, sequence } = await commit(changes);
+      const { events, sequence } = await commit(changes.map((change) => ({ ...change, decide: () => change.payload })));
       const deleted = events.filter(({ payload }) => payload === null).length;
       const created = events.filter(({ eventType }) => eventType.endsWith("CreateEvent")).length;
       return { accepted: events.length, created, changed: events.length - created - deleted, deleted, sequence };

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { EntityName } from "@aaa-cluster/contract";
 import { Problem, sqlState, transaction } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import {
@@ -7,6 +6,7 @@ import {
   eventOf,
   inBroadcastOrder,
   keyOf,
+  NEVER_WRITTEN,
   type OutboxBody,
   type Reference,
   referencesOf,
@@ -16,6 +16,12 @@ import * as sql from "./sql.ts";
 
 const DEADLOCK_DETECTED = "40P01";
 const ATTEMPTS = 5;
+
+/** What is asked of one entity. */
+export interface Write extends Reference {
+  /** What it shall be, given what it is; asked while nobody else can change it. Throws Problem. */
+  readonly decide: (before: Stored) => Change["payload"] | Promise<Change["payload"]>;
+}
 
 export interface Written {
   readonly events: readonly OutboxBody[];
@@ -27,23 +33,27 @@ export interface Written {
  * Commits changes with their events, all or nothing. No entity may be named twice. Once this resolves, every node will
  * get the changes, whatever happens next.
  */
-export async function write(pool: pg.Pool, changes: readonly Change[], now: Date): Promise<Written> {
+export async function write(pool: pg.Pool, writes: readonly Write[], now: Date): Promise<Written> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transaction(pool, (client) => writeIn(client, changes, now));
+      return await transaction(pool, (client) => writeIn(client, writes, now));
     } catch (error) {
       if (sqlState(error) !== DEADLOCK_DETECTED || attempt === ATTEMPTS) throw error;
     }
   }
 }
 
-async function writeIn(client: pg.PoolClient, changes: readonly Change[], now: Date): Promise<Written> {
-  const before = await sql.lockEntities(client, changes);
+async function writeIn(client: pg.PoolClient, writes: readonly Write[], now: Date): Promise<Written> {
+  const before = await sql.lockEntities(client, writes);
+  const changes: Change[] = [];
+  for (const { entity, id, decide } of writes) {
+    changes.push({ entity, id, payload: await decide(storedOf(before, { entity, id })) });
+  }
   const ordered = inBroadcastOrder(changes);
   const events = ordered.map((change) => eventOf(change, storedOf(before, change), randomUUID(), now));
   refuseUnless(
     ordered.filter((change) => change.payload === null && storedOf(before, change).payload === null),
-    (change) => new Problem(404, "no-such-entity", `there is no ${keyOf(change)}`),
+    noSuchEntity,
   );
   refuseUnless(
     events.filter(({ entity, payload }) => entity === "Subscriber" && payload !== null && !("credential" in payload)),
@@ -81,11 +91,22 @@ function refuseUnless<T>(faults: readonly T[], problemOf: (fault: T) => Problem)
 }
 
 function storedOf(before: ReadonlyMap<string, Stored>, change: Reference): Stored {
-  return before.get(keyOf(change)) ?? { version: 0n, payload: null };
+  return before.get(keyOf(change)) ?? NEVER_WRITTEN;
 }
 
-/** One entity as it is now, or null when there is none. */
-export async function read(pool: pg.Pool, entity: EntityName, id: string): Promise<Stored | null> {
-  const stored = await sql.readEntity(pool, entity, id);
-  return stored === null || stored.payload === null ? null : stored;
+/** What is stored of something that exists. */
+export type Existing = Stored & { readonly payload: Record<string, unknown> };
+
+/** One entity as it is now. Throws Problem 404. */
+export async function read(pool: pg.Pool, reference: Reference): Promise<Existing> {
+  return existing(reference, await sql.readEntity(pool, reference));
 }
+
+/** What is stored, when it exists. Throws Problem 404. */
+export function existing(reference: Reference, { version, payload }: Stored): Existing {
+  if (payload === null) throw noSuchEntity(reference);
+  return { version, payload };
+}
+
+const noSuchEntity = (reference: Reference): Problem =>
+  new Problem(404, "no-such-entity", `there is no ${keyOf(reference)}`);
