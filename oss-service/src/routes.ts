@@ -1,19 +1,22 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { EntityName } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type pg from "pg";
 import { type Change, keyOf, type Stored } from "./change.ts";
 import { lineToChange, toChange } from "./inputs.ts";
+import { mergePatch } from "./merge-patch.ts";
 import type { Metrics } from "./metrics.ts";
 import { checkPreconditions, etagOf, isNotModified, preconditionsOf } from "./preconditions.ts";
 import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
-import { existing, read, type Write, type Written, write } from "./store.ts";
+import { type Existing, existing, read, type Write, type Written, write } from "./store.ts";
 
 const BULK_BYTES = 16 * 1024 * 1024;
 const BULK_LINES = 10_000;
 const ERRORS_SHOWN = 100;
+const MERGE_PATCH = "application/merge-patch+json";
 
 const collections: Record<string, EntityName> = {
   subscribers: "Subscriber",
@@ -42,6 +45,8 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
 
   return async (app) => {
     app.addHook("onRequest", async (request) => requireToken(request, apiToken));
+    const jsonParser = app.getDefaultJsonParser("error", "error");
+    app.addContentTypeParser(MERGE_PATCH, { parseAs: "string" }, jsonParser);
     app.addContentTypeParser("application/x-ndjson", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
     for (const [collection, entity] of Object.entries(collections)) {
@@ -51,10 +56,15 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
         const stored = await read(pool, { entity, id });
         reply.header("etag", etagOf(stored.version));
         if (isNotModified(preconditionsOf(headers), stored)) return reply.code(304).send();
-        // The credential is write-only.
-        const { credential: _, ...payload } = stored.payload;
-        return { id, version: stored.version.toString(), ...payload };
+        return { id, version: stored.version.toString(), ...shown(stored) };
       });
+
+      const commitOne = async (write: Write, reply: FastifyReply): Promise<object> => {
+        const { events, sequence } = await commit([write]);
+        const { eventType, entityVersion: version = "0" } = events[0] ?? {};
+        reply.code(eventType === `${entity}CreateEvent` ? 201 : 200).header("etag", etagOf(version));
+        return { id: write.id, version, sequence };
+      };
 
       app.put<Entity>(url, async ({ params: { id }, headers, body }, reply) => {
         const preconditions = preconditionsOf(headers);
@@ -63,10 +73,18 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
           checkPreconditions(preconditions, { entity, id }, before);
           return payload;
         };
-        const { events, sequence } = await commit([{ entity, id, decide }]);
-        const { eventType, entityVersion: version = "0" } = events[0] ?? {};
-        reply.code(eventType === `${entity}CreateEvent` ? 201 : 200).header("etag", etagOf(version));
-        return { id, version, sequence };
+        return commitOne({ entity, id, decide }, reply);
+      });
+
+      app.patch<Entity>(url, async ({ params: { id }, headers, body }, reply) => {
+        requireMergePatch(headers, body);
+        const preconditions = preconditionsOf(headers);
+        const decide = async (before: Stored): Promise<Change["payload"]> => {
+          const there = existing({ entity, id }, before);
+          checkPreconditions(preconditions, { entity, id }, there);
+          return (await toChange(entity, id, mergePatch(shown(there), body), new Date())).payload;
+        };
+        return commitOne({ entity, id, decide }, reply);
       });
 
       app.delete<Entity>(url, async ({ params: { id }, headers }) => {
@@ -103,6 +121,19 @@ export function relayRoute(pool: pg.Pool, instance: string, duty: RelayDuty): (a
       return { relaying: duty.relaying, instance, outbox: Number(BigInt(sequence) - BigInt(published)) };
     });
   };
+}
+
+/** What of an entity is shown: all but the credential, which is write-only. */
+function shown({ payload: { credential: _, ...payload } }: Existing): Record<string, unknown> {
+  return payload;
+}
+
+function requireMergePatch(headers: IncomingHttpHeaders, body: unknown): void {
+  if (headers["content-type"]?.split(";")[0]?.trim().toLowerCase() !== MERGE_PATCH) {
+    throw new Problem(415, "not-a-merge-patch", `send the members to change with content-type ${MERGE_PATCH}`);
+  }
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return;
+  throw new Problem(400, "invalid-request", 'send a JSON object, for example {"status":"suspended"}');
 }
 
 /** All lines of a bulk request as changes. Throws one Problem with every line that is wrong; then none is applied. */
