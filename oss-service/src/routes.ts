@@ -1,17 +1,17 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
-import type { EntityName } from "@aaa-cluster/contract";
+import { type EntityName, eventTypeOf } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type pg from "pg";
-import { type Change, keyOf, type Stored } from "./change.ts";
+import { type Change, keyOf, type OutboxBody, type Stored } from "./change.ts";
+import { fingerprintOf, type IdempotentRequest, idempotencyKeyOf } from "./idempotency.ts";
 import { lineToChange, toChange } from "./inputs.ts";
 import { mergePatch } from "./merge-patch.ts";
 import type { Metrics } from "./metrics.ts";
-import { checkPreconditions, etagOf, isNotModified, preconditionsOf } from "./preconditions.ts";
+import { checkPreconditions, etagOf, isNotModified, type Preconditions, preconditionsOf } from "./preconditions.ts";
 import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
-import { type Existing, existing, read, type Write, type Written, write } from "./store.ts";
+import { type Existing, existing, read, type Write, type WriteRequest, write } from "./store.ts";
 
 const BULK_BYTES = 16 * 1024 * 1024;
 const BULK_LINES = 10_000;
@@ -29,6 +29,8 @@ interface Entity {
   Params: { id: string };
 }
 
+type Decide = (before: Stored, preconditions: Preconditions) => ReturnType<Write["decide"]>;
+
 export interface RouteDeps {
   readonly pool: pg.Pool;
   readonly apiToken: string;
@@ -37,10 +39,16 @@ export interface RouteDeps {
 
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
 export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
-  const commit = async (writes: readonly Write[]): Promise<Written> => {
-    const written = await write(pool, writes, new Date());
-    for (const { entity } of written.events) metrics.changes.inc({ entity });
-    return written;
+  const commit = async <T>(request: WriteRequest<T>): Promise<T> => {
+    const { answer, written } = await write(pool, request, new Date());
+    for (const { entity } of written?.events ?? []) metrics.changes.inc({ entity });
+    return answer;
+  };
+  const idempotent = ({ method, url, headers, body }: FastifyRequest): IdempotentRequest | null => {
+    const key = idempotencyKeyOf(headers);
+    if (key === null) return null;
+    const parts = [method, url, headers["if-match"], headers["if-none-match"], body];
+    return { key, part: 0, fingerprint: fingerprintOf(apiToken, parts) };
   };
 
   return async (app) => {
@@ -59,54 +67,66 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
         return { id, version: stored.version.toString(), ...shown(stored) };
       });
 
-      const commitOne = async (write: Write, reply: FastifyReply): Promise<object> => {
-        const { events, sequence } = await commit([write]);
-        const { eventType, entityVersion: version = "0" } = events[0] ?? {};
-        reply.code(eventType === `${entity}CreateEvent` ? 201 : 200).header("etag", etagOf(version));
-        return { id: write.id, version, sequence };
+      const change = (request: FastifyRequest<Entity>, prepare: () => Promise<Decide>): Promise<EntityAnswer> => {
+        const { id } = request.params;
+        const preconditions = preconditionsOf(request.headers);
+        return commit({
+          idempotent: idempotent(request),
+          prepare: async () => {
+            const decide = await prepare();
+            return [{ entity, id, decide: (before) => decide(before, preconditions) }];
+          },
+          answer: ({ events: [event], sequence }) => answerTo(event as OutboxBody, sequence),
+        });
       };
 
-      app.put<Entity>(url, async ({ params: { id }, headers, body }, reply) => {
-        const preconditions = preconditionsOf(headers);
-        const { payload } = await toChange(entity, id, body ?? {}, new Date());
-        const decide = (before: Stored): Change["payload"] => {
-          checkPreconditions(preconditions, { entity, id }, before);
-          return payload;
-        };
-        return commitOne({ entity, id, decide }, reply);
+      app.put<Entity>(url, async (request, reply) => {
+        const { id } = request.params;
+        const answer = await change(request, async () => {
+          const { payload } = await toChange(entity, id, request.body ?? {}, new Date());
+          return (before, preconditions) => {
+            checkPreconditions(preconditions, { entity, id }, before);
+            return payload;
+          };
+        });
+        return send(reply, answer);
       });
 
-      app.patch<Entity>(url, async ({ params: { id }, headers, body }, reply) => {
-        requireMergePatch(headers, body);
-        const preconditions = preconditionsOf(headers);
-        const decide = async (before: Stored): Promise<Change["payload"]> => {
+      app.patch<Entity>(url, async (request, reply) => {
+        const { id } = request.params;
+        requireMergePatch(request);
+        const answer = await change(request, async () => async (before, preconditions) => {
           const there = existing({ entity, id }, before);
           checkPreconditions(preconditions, { entity, id }, there);
-          return (await toChange(entity, id, mergePatch(shown(there), body), new Date())).payload;
-        };
-        return commitOne({ entity, id, decide }, reply);
+          return (await toChange(entity, id, mergePatch(shown(there), request.body), new Date())).payload;
+        });
+        return send(reply, answer);
       });
 
-      app.delete<Entity>(url, async ({ params: { id }, headers }) => {
-        const preconditions = preconditionsOf(headers);
-        const decide = (before: Stored): null => {
+      app.delete<Entity>(url, async (request, reply) => {
+        const { id } = request.params;
+        const answer = await change(request, async () => (before, preconditions) => {
           checkPreconditions(preconditions, { entity, id }, existing({ entity, id }, before));
           return null;
-        };
-        const { events, sequence } = await commit([{ entity, id, decide }]);
-        return { id, version: events[0]?.entityVersion, sequence };
+        });
+        return send(reply, answer);
       });
     }
 
-    app.post("/v1/bulk", { bodyLimit: BULK_BYTES }, async ({ body }) => {
+    app.post("/v1/bulk", { bodyLimit: BULK_BYTES }, async (request) => {
+      const { body } = request;
       if (typeof body !== "string") {
         throw new Problem(415, "not-ndjson", "send one JSON object per line with content-type application/x-ndjson");
       }
-      const changes = await readLines(body);
-      const { events, sequence } = await commit(changes.map((change) => ({ ...change, decide: () => change.payload })));
-      const deleted = events.filter(({ payload }) => payload === null).length;
-      const created = events.filter(({ eventType }) => eventType.endsWith("CreateEvent")).length;
-      return { accepted: events.length, created, changed: events.length - created - deleted, deleted, sequence };
+      return commit({
+        idempotent: idempotent(request),
+        prepare: async () => (await readLines(body)).map((change) => ({ ...change, decide: () => change.payload })),
+        answer: ({ events, sequence }) => {
+          const deleted = events.filter(({ payload }) => payload === null).length;
+          const created = events.filter(({ eventType }) => eventType.endsWith("CreateEvent")).length;
+          return { accepted: events.length, created, changed: events.length - created - deleted, deleted, sequence };
+        },
+      });
     });
 
     app.get("/v1/stream", () => readStream(pool));
@@ -128,7 +148,31 @@ function shown({ payload: { credential: _, ...payload } }: Existing): Record<str
   return payload;
 }
 
-function requireMergePatch(headers: IncomingHttpHeaders, body: unknown): void {
+/** The answer to a change of one entity. */
+interface EntityAnswer {
+  readonly status: number;
+  readonly etag: string | null;
+  readonly body: { readonly id: string; readonly version: string; readonly sequence: string };
+}
+
+function answerTo(
+  { entity, entityId: id, entityVersion: version, ...event }: OutboxBody,
+  sequence: string,
+): EntityAnswer {
+  return {
+    status: event.eventType === eventTypeOf(entity, "Create") ? 201 : 200,
+    etag: event.payload === null ? null : etagOf(version),
+    body: { id, version, sequence },
+  };
+}
+
+function send(reply: FastifyReply, { status, etag, body }: EntityAnswer): object {
+  if (etag !== null) reply.header("etag", etag);
+  reply.code(status);
+  return body;
+}
+
+function requireMergePatch({ headers, body }: FastifyRequest): void {
   if (headers["content-type"]?.split(";")[0]?.trim().toLowerCase() !== MERGE_PATCH) {
     throw new Problem(415, "not-a-merge-patch", `send the members to change with content-type ${MERGE_PATCH}`);
   }

@@ -85,8 +85,8 @@ export async function findReferrers(
 }
 
 /**
- * Gives the events their sequence numbers and puts them into the outbox. It must be the last statement before commit:
- * it locks the stream for all other writers, which is what makes commit order the order of the numbers.
+ * Gives the events their sequence numbers and puts them into the outbox. Nothing but keeping the answer may come between
+ * it and commit: it locks the stream for all other writers, which is what makes commit order the order of the numbers.
  * @returns the last number given
  */
 export async function appendToStream(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {

@@ -12,6 +12,8 @@ import {
   referencesOf,
   type Stored,
 } from "./change.ts";
+import type { IdempotentRequest } from "./idempotency.ts";
+import { claimKey, findAnswer, keepAnswer } from "./idempotency-sql.ts";
 import * as sql from "./sql.ts";
 
 const DEADLOCK_DETECTED = "40P01";
@@ -29,18 +31,56 @@ export interface Written {
   readonly sequence: string;
 }
 
+/** A request to change entities, which is answered with a `T`. */
+export interface WriteRequest<T> {
+  /** What makes it the same request when it is sent again; null when it came without a key. */
+  readonly idempotent: IdempotentRequest | null;
+  /** What is asked of each entity, none of which may be named twice. Not called for what was answered before. */
+  readonly prepare: () => Promise<readonly Write[]>;
+  /** The answer, which is kept under the key as JSON. */
+  readonly answer: (written: Written) => T;
+}
+
+export interface Answered<T> {
+  readonly answer: T;
+  /** Null when the answer is that of an earlier request. */
+  readonly written: Written | null;
+}
+
 /**
- * Commits changes with their events, all or nothing. No entity may be named twice. Once this resolves, every node will
- * get the changes, whatever happens next.
+ * Commits the changes of a request with their events and its answer, all or nothing. Once this resolves, every node will
+ * get the changes, whatever happens next. Throws Problem when the request cannot be carried out; then nothing changed.
  */
-export async function write(pool: pg.Pool, writes: readonly Write[], now: Date): Promise<Written> {
+export async function write<T>(pool: pg.Pool, request: WriteRequest<T>, now: Date): Promise<Answered<T>> {
+  const { idempotent, prepare } = request;
+  const earlier = idempotent === null ? null : await findAnswer<T>(pool, idempotent);
+  if (earlier !== null) return { answer: earlier, written: null };
+  const writes = await prepare();
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transaction(pool, (client) => writeIn(client, writes, now));
+      return await transaction(pool, (client) => answerIn(client, request, writes, now));
     } catch (error) {
       if (sqlState(error) !== DEADLOCK_DETECTED || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+async function answerIn<T>(
+  client: pg.PoolClient,
+  { idempotent, answer: answerTo }: WriteRequest<T>,
+  writes: readonly Write[],
+  now: Date,
+): Promise<Answered<T>> {
+  // First of all, so that whoever waits for the key keeps nobody else waiting.
+  if (idempotent !== null && !(await claimKey(client, idempotent))) {
+    const earlier = await findAnswer<T>(client, idempotent);
+    if (earlier === null) throw new Error("the answer under an idempotency key was pruned while it was asked for");
+    return { answer: earlier, written: null };
+  }
+  const written = await writeIn(client, writes, now);
+  const answer = answerTo(written);
+  if (idempotent !== null) await keepAnswer(client, idempotent, answer);
+  return { answer, written };
 }
 
 async function writeIn(client: pg.PoolClient, writes: readonly Write[], now: Date): Promise<Written> {
