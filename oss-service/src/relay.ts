@@ -10,6 +10,7 @@ import {
 import type { ConfirmChannel, Options } from "amqplib";
 import type pg from "pg";
 import { ConfirmWindow } from "./confirm-window.ts";
+import { pruneKeys } from "./idempotency-sql.ts";
 import { Leader } from "./leader.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Epoch, type OutboxRow, pruneOutbox, readOutbox, recordPublished, startEpoch } from "./relay-sql.ts";
@@ -127,6 +128,7 @@ class Term {
   }
 
   async #tellPosition(): Promise<void> {
+    await pruneKeys(this.#client);
     // Unlike the first position of an epoch it may be lost: the next one says the same. So it does not pile up in the
     // queue of a node that is away.
     const { sequence: head, digest } = await pruneOutbox(this.#client, this.#epoch.epoch);

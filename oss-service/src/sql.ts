@@ -1,6 +1,6 @@
 import type { EntityName } from "@aaa-cluster/contract";
 import type pg from "pg";
-import { type Change, keyOf, type OutboxBody, type Reference, type Stored } from "./change.ts";
+import { keyOf, NEVER_WRITTEN, type OutboxBody, type Reference, type Stored } from "./change.ts";
 
 interface EntityRow {
   readonly entity: EntityName;
@@ -15,19 +15,22 @@ const columns = (references: readonly Reference[]): [string[], string[]] => [
 ];
 
 /** Locks the entities in one order for all writers, making an empty row for each that is new. */
-export async function lockEntities(client: pg.PoolClient, changes: readonly Change[]): Promise<Map<string, Stored>> {
+export async function lockEntities(
+  client: pg.PoolClient,
+  entities: readonly Reference[],
+): Promise<Map<string, Stored>> {
   await client.query(
     `insert into entities (entity, entity_id, version)
      select entity, entity_id, 0 from unnest($1::text[], $2::text[]) as k (entity, entity_id)
      order by entity, entity_id
      on conflict do nothing`,
-    columns(changes),
+    columns(entities),
   );
   const { rows } = await client.query<EntityRow>(
     `select e.* from entities e join unnest($1::text[], $2::text[]) as k (entity, entity_id) using (entity, entity_id)
      order by entity, entity_id
      for update of e`,
-    columns(changes),
+    columns(entities),
   );
   return new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
 }
@@ -95,8 +98,8 @@ export async function findReferrers(
 }
 
 /**
- * Gives the events their sequence numbers and puts them into the outbox. It must be the last statement before commit:
- * it locks the stream for all other writers, which is what makes commit order the order of the numbers.
+ * Gives the events their sequence numbers and puts them into the outbox. Nothing but keeping the answer may come between
+ * it and commit: it locks the stream for all other writers, which is what makes commit order the order of the numbers.
  * @param digestChange what the events change the content digest by
  * @returns the last number given
  */
@@ -118,12 +121,12 @@ export async function appendToStream(
   return rows[0]?.sequence ?? "0";
 }
 
-export async function readEntity(pool: pg.Pool, entity: EntityName, id: string): Promise<Stored | null> {
+export async function readEntity(pool: pg.Pool, { entity, id }: Reference): Promise<Stored> {
   const { rows } = await pool.query<EntityRow>("select * from entities where entity = $1 and entity_id = $2", [
     entity,
     id,
   ]);
-  return rows[0] === undefined ? null : storedOf(rows[0]);
+  return rows[0] === undefined ? NEVER_WRITTEN : storedOf(rows[0]);
 }
 
 export interface StreamState {
