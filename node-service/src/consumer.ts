@@ -18,7 +18,9 @@ import { takeSnapshot } from "./resync.ts";
 import { commitPlan, isContentOurs, isDataError, readWatermark, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
-const PREFETCH = 300;
+/** How many messages one transaction takes at most. */
+export const BATCH = 300;
+const PREFETCH = BATCH;
 const LAG_EVERY_MS = 2_000;
 const AUDIT_EVERY_MS = 600_000;
 /** A node that is still different after a snapshot is not helped by another one at once. */
