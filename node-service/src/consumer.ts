@@ -2,6 +2,7 @@ import {
   BrokerSession,
   type BrokerSettings,
   isDatabaseAway,
+  isDataError,
   type Logger,
   migrate,
   type SessionContext,
@@ -14,7 +15,7 @@ import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts"
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { commitPlan, isDataError, readWatermark } from "./storage.ts";
+import { commitPlan, readWatermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
 const PREFETCH = 300;

@@ -1,5 +1,5 @@
 import type { SnapshotEntity } from "@aaa-cluster/contract";
-import { sqlState, transaction } from "@aaa-cluster/service-kit";
+import { transaction } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import type { Plan } from "./batch.ts";
 import type { Place } from "./watermark.ts";
@@ -82,9 +82,4 @@ export async function swapSnapshot(pool: pg.Pool, at: Place): Promise<void> {
     await client.query("alter table entities_next rename to entities");
     await client.query("update watermark set epoch = $1, sequence = $2", [at.epoch, at.sequence]);
   });
-}
-
-/** Whether the database refused a value, so that trying again cannot help. */
-export function isDataError(error: unknown): boolean {
-  return /^(22|23)/.test(sqlState(error) ?? "");
 }

@@ -79,6 +79,8 @@ test.each([
   ["user node", "/users/node"],
   ["permissions of oss", "/permissions/aaa/oss"],
   ["policy aaa-partitions", "/policies/aaa/aaa-partitions"],
+  ["exchange accounting", "/exchanges/aaa/accounting"],
+  ["policy oss-accounting", "/policies/aaa/oss-accounting"],
 ])("the %s that somebody deleted is back", async (what, path) => {
   await rabbitmq.management("DELETE", path);
   const report = await tend();
