@@ -45,9 +45,17 @@ export const Entitlement = Type.Object({
 });
 export type Entitlement = Type.Static<typeof Entitlement>;
 
-/** The full state of each entity, by its name. Unknown members are allowed: a newer OSS may send more than we know. */
+/** The full state of each entity, by its name. Members that this version does not know are allowed and kept. */
 export const entityPayloads = { Subscriber, Device, ProductOffering, Entitlement };
 
 export type EntityName = keyof typeof entityPayloads;
 export const entityNames = Object.keys(entityPayloads) as EntityName[];
+
+/** The name of an entity on the wire, which a newer OSS may know and this version does not. */
+export const EntityWord = Type.String({ pattern: "^[A-Z][A-Za-z0-9]{0,63}$" });
+
+export function isKnownEntity(entity: string): entity is EntityName {
+  return Object.hasOwn(entityPayloads, entity);
+}
+
 export type EntityPayload = Subscriber | Device | ProductOffering | Entitlement;

@@ -1,7 +1,7 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
 import { Decimal, Identifier } from "./decimal.ts";
-import { entityNames } from "./entities.ts";
+import { EntityWord } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
 /** A node asks OSS for everything; the answer goes to the queue `replyTo`. */
@@ -12,8 +12,9 @@ export const SnapshotRequest = Type.Object({
 });
 export type SnapshotRequest = Type.Static<typeof SnapshotRequest>;
 
-const SnapshotEntity = Type.Object({
-  entity: Type.Enum(entityNames),
+/** One entity as of the snapshot; one that this version does not know is taken like the others. */
+export const SnapshotEntity = Type.Object({
+  entity: EntityWord,
   entityId: Identifier,
   entityVersion: Decimal,
   payload: Type.Record(Type.String(), Type.Unknown()),

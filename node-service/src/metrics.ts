@@ -6,6 +6,7 @@ export interface Metrics {
   readonly applied: Counter;
   readonly dropped: Counter;
   readonly quarantined: Counter;
+  readonly unknownEntities: Counter;
   readonly resyncs: Counter<"reason">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
@@ -58,6 +59,10 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
       "Messages that changed nothing: duplicates, and replaced relays' messages",
     ),
     quarantined: counter("aaa_node_quarantined_total", "Messages set aside because they cannot be applied"),
+    unknownEntities: counter(
+      "aaa_node_unknown_entities_total",
+      "Changes of entities that this version does not know and keeps for one that does",
+    ),
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
