@@ -4,21 +4,25 @@ import { Decimal, Identifier, Timestamp } from "./decimal.ts";
 import { type EntityName, type EntityPayload, EntityWord, entityPayloads, isKnownEntity } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
-/**
- * One change of one entity, with the entity's full new state; a null payload says it was deleted. That is all one needs to
- * apply it: `eventType` only tells what kind of change led there.
- */
-export const EventEnvelope = Type.Object({
-  eventId: Type.String({ minLength: 1 }),
-  epoch: Decimal,
-  sequence: Decimal,
-  eventTime: Timestamp,
-  eventType: Type.String({ minLength: 1 }),
-  entity: EntityWord,
-  entityId: Identifier,
-  entityVersion: Decimal,
-  payload: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
-});
+export const EventEnvelope = Type.Object(
+  {
+    eventId: Type.String({ minLength: 1 }),
+    epoch: Decimal,
+    sequence: Decimal,
+    eventTime: Timestamp,
+    eventType: Type.String({ minLength: 1 }),
+    entity: EntityWord,
+    entityId: Identifier,
+    entityVersion: Decimal,
+    payload: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+  },
+  {
+    description: `One change of one entity. payload: the entity's full new state, or null when it was deleted; that is all \
+one needs to apply it. eventType: what kind of change led there, by TM Forum's names. epoch, sequence: its place in the \
+stream; the numbers have no gap and go on across epochs. entityVersion: counts the changes of the entity; an older one never \
+overwrites a newer one. eventTime: when OSS took the change.`,
+  },
+);
 
 /** An event as it is received: of an entity that this version knows, with a payload that was checked, or of another one. */
 export type ReceivedEvent = Type.Static<typeof EventEnvelope>;
@@ -31,20 +35,21 @@ export type ProvisioningEvent = Omit<ReceivedEvent, "entity" | "payload"> & {
 
 export const STREAM_POSITION = "StreamPosition";
 
-/**
- * Where the stream is. The relay publishes one when it starts an epoch and then at intervals.
- * - `originEpoch`: the first epoch of this history. A node whose epoch is at least this has followed the same history,
- *   in which a sequence number always stands for the same change.
- * - `sequence`: every event up to here was published before this message.
- * - `head`: the last sequence that OSS had assigned.
- */
-export const StreamPosition = Type.Object({
-  eventType: Type.Literal(STREAM_POSITION),
-  epoch: Decimal,
-  originEpoch: Decimal,
-  sequence: Decimal,
-  head: Decimal,
-});
+export const StreamPosition = Type.Object(
+  {
+    eventType: Type.Literal(STREAM_POSITION),
+    epoch: Decimal,
+    originEpoch: Decimal,
+    sequence: Decimal,
+    head: Decimal,
+  },
+  {
+    description: `Where the stream is. The relay publishes one when it starts an epoch and then at intervals. originEpoch: \
+the first epoch of this history; a node whose epoch is at least this has followed the same history, in which a sequence \
+number always stands for the same change. sequence: every event up to here was published before this message. head: the last \
+sequence that OSS had given.`,
+  },
+);
 export type StreamPosition = Type.Static<typeof StreamPosition>;
 
 export type Broadcast = ReceivedEvent | StreamPosition;

@@ -4,12 +4,14 @@ import { Decimal, Identifier } from "./decimal.ts";
 import { EntityWord } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
-/** A node asks OSS for everything; the answer goes to the queue `replyTo`. */
-export const SnapshotRequest = Type.Object({
-  requestId: Type.String({ minLength: 1 }),
-  partition: Type.String({ minLength: 1 }),
-  replyTo: Type.String({ minLength: 1 }),
-});
+export const SnapshotRequest = Type.Object(
+  {
+    requestId: Type.String({ minLength: 1 }),
+    partition: Type.String({ minLength: 1 }),
+    replyTo: Type.String({ minLength: 1 }),
+  },
+  { description: "A node asks OSS for everything. replyTo: the queue for the answer." },
+);
 export type SnapshotRequest = Type.Static<typeof SnapshotRequest>;
 
 /** One entity as of the snapshot; one that this version does not know is taken like the others. */
@@ -21,24 +23,31 @@ export const SnapshotEntity = Type.Object({
 });
 export type SnapshotEntity = Type.Static<typeof SnapshotEntity>;
 
-/** A part of a snapshot. Chunks are numbered from 0 and arrive in order. */
-export const SnapshotChunk = Type.Object({
-  kind: Type.Literal("chunk"),
-  requestId: Type.String(),
-  index: Type.Integer({ minimum: 0 }),
-  entities: Type.Array(SnapshotEntity),
-});
+export const SnapshotChunk = Type.Object(
+  {
+    kind: Type.Literal("chunk"),
+    requestId: Type.String(),
+    index: Type.Integer({ minimum: 0 }),
+    entities: Type.Array(SnapshotEntity),
+  },
+  { description: "A part of a snapshot. index: from 0; chunks arrive in order." },
+);
 export type SnapshotChunk = Type.Static<typeof SnapshotChunk>;
 
-/** The end of a snapshot: the place in the stream at which it is exact, and how much there must have been. */
-export const SnapshotEnd = Type.Object({
-  kind: Type.Literal("end"),
-  requestId: Type.String(),
-  epoch: Decimal,
-  sequence: Decimal,
-  chunks: Type.Integer({ minimum: 0 }),
-  entities: Type.Integer({ minimum: 0 }),
-});
+export const SnapshotEnd = Type.Object(
+  {
+    kind: Type.Literal("end"),
+    requestId: Type.String(),
+    epoch: Decimal,
+    sequence: Decimal,
+    chunks: Type.Integer({ minimum: 0 }),
+    entities: Type.Integer({ minimum: 0 }),
+  },
+  {
+    description:
+      "The end of a snapshot. epoch, sequence: the place in the stream at which it is exact. chunks, entities: how many there must have been.",
+  },
+);
 export type SnapshotEnd = Type.Static<typeof SnapshotEnd>;
 
 const request = Compile(SnapshotRequest);

@@ -14,7 +14,7 @@ import type pg from "pg";
 import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
-import { type Snapshot, takeSnapshot } from "./resync.ts";
+import { takeSnapshot } from "./resync.ts";
 import { commitPlan, readWatermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
@@ -155,13 +155,11 @@ class Consumer {
     this.#partition.following = false;
     log.warn({ reason, ...toText(this.#partition.watermark) }, "resync: asking OSS for a snapshot");
     let askedAt = 0;
-    const take = (): Promise<Snapshot> => {
+    const take = (): Promise<Place> => {
       askedAt = performance.now();
       return takeSnapshot(this.#broker, pool, this.#partition.name);
     };
-    const { place, unknown } = await untilDone("resync", take, { signal: this.#broker.signal, log });
-    this.#partition.watermark = place;
-    metrics.unknownEntities.inc(unknown);
+    this.#partition.watermark = await untilDone("resync", take, { signal: this.#broker.signal, log });
     this.#partition.freshness.replaced(askedAt);
     this.#partition.following = true;
     log.info(toText(this.#partition.watermark), "resync: done");

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import {
   decodeSnapshotPart,
   encode,
-  isKnownEntity,
   REQUESTS_EXCHANGE,
   SNAPSHOT_ROUTING_KEY,
   type SnapshotRequest,
@@ -17,28 +16,21 @@ import type { Place } from "./watermark.ts";
 const SILENCE_MS = 30_000;
 const UNLOADED_CHUNKS = 4;
 
-/** A snapshot that was loaded. */
-export interface Snapshot {
-  /** Where in the stream the new data is exact. */
-  readonly place: Place;
-  /** How many entities in it this version does not know. */
-  readonly unknown: number;
-}
-
 /**
  * Asks OSS for a snapshot, loads it beside the live data and swaps it in. Anything unexpected makes it throw and leaves
  * the live data as it was; the caller starts over.
+ * @returns the place in the stream at which the new data is exact
  */
-export async function takeSnapshot(broker: BrokerSession, pool: pg.Pool, partition: string): Promise<Snapshot> {
+export async function takeSnapshot(broker: BrokerSession, pool: pg.Pool, partition: string): Promise<Place> {
   const request = { requestId: randomUUID(), partition, replyTo: snapshotQueue(partition) };
   const channel = await broker.confirmChannel();
   try {
     const inbox = await Inbox.open(channel, request.replyTo, broker.signal);
     await prepareSnapshot(pool);
     ask(channel, request, inbox);
-    const snapshot = await load(inbox, channel, pool, request.requestId);
-    await swapSnapshot(pool, snapshot.place);
-    return snapshot;
+    const place = await load(inbox, channel, pool, request.requestId);
+    await swapSnapshot(pool, place);
+    return place;
   } finally {
     await channel.deleteQueue(request.replyTo).catch(() => {});
     await broker.release(channel);
@@ -56,9 +48,8 @@ function ask(channel: ConfirmChannel, request: SnapshotRequest, inbox: Inbox): v
   });
 }
 
-async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, requestId: string): Promise<Snapshot> {
+async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, requestId: string): Promise<Place> {
   let chunks = 0;
-  let unknown = 0;
   let entities = 0;
   for (;;) {
     const message = await inbox.next();
@@ -66,7 +57,7 @@ async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, reques
     if (part.requestId !== requestId) throw new Error("got a part of another snapshot");
     if (part.kind === "end") {
       if (part.chunks === chunks && part.entities === entities) {
-        return { place: { epoch: BigInt(part.epoch), sequence: BigInt(part.sequence) }, unknown };
+        return { epoch: BigInt(part.epoch), sequence: BigInt(part.sequence) };
       }
       throw new Error(`the snapshot has ${entities} of ${part.entities} entities`);
     }
@@ -76,7 +67,6 @@ async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, reques
     channel.ack(message);
     chunks += 1;
     entities += part.entities.length;
-    unknown += part.entities.filter(({ entity }) => !isKnownEntity(entity)).length;
   }
 }
 
