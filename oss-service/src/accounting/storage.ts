@@ -58,11 +58,6 @@ export async function storeDeliveries(pool: pg.Pool, deliveries: readonly Delive
   });
 }
 
-export interface AccountingFilter {
-  readonly subscriberId?: string;
-  readonly deviceId?: string;
-}
-
 /** A record as OSS keeps it: what the box said, which node took it, and when it came here. */
 export interface StoredRecord extends AccountingReport {
   readonly recordId: string;
@@ -84,7 +79,7 @@ export interface RecordPage {
  */
 export async function readRecords(
   pool: pg.Pool,
-  { subscriberId = null, deviceId = null }: { readonly [member in keyof AccountingFilter]: string | null },
+  filter: { readonly subscriberId?: string; readonly deviceId?: string },
   before: string | null,
   limit: number,
 ): Promise<RecordPage> {
@@ -99,7 +94,7 @@ export async function readRecords(
      where ($1::text is null or subscriber_id = $1) and ($2::text is null or device_id = $2)
        and ($3::bigint is null or position < $3)
      order by position desc limit $4`,
-    [subscriberId, deviceId, before, limit + 1],
+    [filter.subscriberId ?? null, filter.deviceId ?? null, before, limit + 1],
   );
   const page = rows.slice(0, limit);
   return {
