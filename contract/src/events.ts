@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { Decimal, Identifier, Timestamp } from "./decimal.ts";
+import { Decimal, Digest, Identifier, Timestamp } from "./decimal.ts";
 import { type EntityName, type EntityPayload, EntityWord, entityPayloads, isKnownEntity } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
@@ -42,12 +42,14 @@ export const StreamPosition = Type.Object(
     originEpoch: Decimal,
     sequence: Decimal,
     head: Decimal,
+    digest: Type.Optional(Digest),
   },
   {
     description: `Where the stream is. The relay publishes one when it starts an epoch and then at intervals. originEpoch: \
 the first epoch of this history; a node whose epoch is at least this has followed the same history, in which a sequence \
 number always stands for the same change. sequence: every event up to here was published before this message. head: the last \
-sequence that OSS had given.`,
+sequence that OSS had given. digest: of everything that OSS has at sequence, when it is known; who has every change up to there \
+and another digest has another content.`,
   },
 );
 export type StreamPosition = Type.Static<typeof StreamPosition>;

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { Decimal, Identifier } from "./decimal.ts";
+import { Decimal, Digest, Identifier } from "./decimal.ts";
 import { EntityWord } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
@@ -42,10 +42,11 @@ export const SnapshotEnd = Type.Object(
     sequence: Decimal,
     chunks: Type.Integer({ minimum: 0 }),
     entities: Type.Integer({ minimum: 0 }),
+    digest: Type.Optional(Digest),
   },
   {
     description:
-      "The end of a snapshot. epoch, sequence: the place in the stream at which it is exact. chunks, entities: how many there must have been.",
+      "The end of a snapshot. epoch, sequence: the place in the stream at which it is exact. chunks, entities: how many there must have been. digest: of all of it.",
   },
 );
 export type SnapshotEnd = Type.Static<typeof SnapshotEnd>;

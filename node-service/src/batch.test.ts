@@ -38,6 +38,31 @@ test("a plan ends before the first gap", () => {
   expect(plan).toMatchObject({ to: { epoch: 7n, sequence: 11n }, taken: 1 });
 });
 
+test("a plan ends where OSS tells its digest of exactly that place, which a digest of another place does not prove", () => {
+  const position = (sequence: number, digest?: string): Buffer =>
+    Buffer.from(
+      JSON.stringify({
+        eventType: "StreamPosition",
+        epoch: "7",
+        originEpoch: "1",
+        sequence: String(sequence),
+        head: "20",
+        ...(digest === undefined ? {} : { digest }),
+      }),
+    );
+  const digest = "0123456789abcdef";
+  expect(planBatch(from, read(event(11), position(11, digest), event(12)))).toMatchObject({
+    to: { sequence: 11n },
+    taken: 2,
+    proof: digest,
+  });
+  expect(planBatch(from, read(event(11), position(10, digest), position(11), event(12)))).toMatchObject({
+    to: { sequence: 12n },
+    taken: 4,
+    proof: null,
+  });
+});
+
 test("a message that cannot be decoded takes its place in the stream when that can be read", () => {
   const plan = planBatch(from, read(event(11, { entity: "no entity" }), event(12)));
   expect(plan).toMatchObject({ to: { sequence: 12n }, taken: 2 });

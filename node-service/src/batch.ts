@@ -33,8 +33,10 @@ export interface Plan {
   readonly dropped: number;
   /** How many upserts are of entities that this version does not know. It keeps them for a version that does. */
   readonly unknown: number;
-  /** How many messages, from the first, the plan covers. If not all, the next one shows a gap. */
+  /** How many messages, from the first, the plan covers. If none, the first one shows a gap. */
   readonly taken: number;
+  /** The content digest that OSS has at `to`, when it was told. */
+  readonly proof: string | null;
 }
 
 export function readBroadcast(body: Buffer): Broadcast {
@@ -49,35 +51,49 @@ export function readBroadcast(body: Buffer): Broadcast {
   }
 }
 
-/** Plans messages in queue order, up to the first one that shows a gap. */
+/** Plans messages in queue order, up to the first one that shows a gap or tells the digest there. */
 export function planBatch(from: Place, broadcasts: readonly Broadcast[]): Plan {
   const upserts = new Map<string, ReceivedEvent>();
   const poison: Poison[] = [];
   let to = from;
   let dropped = 0;
   let taken = 0;
+  let proof: string | null = null;
   for (const broadcast of broadcasts) {
     const verdict = judge(to, broadcast);
     if (verdict === "gap") break;
     taken += 1;
-    if (verdict === "drop") {
-      dropped += 1;
-      continue;
+    if (verdict === "drop") dropped += 1;
+    else {
+      if (broadcast.kind === "poison") poison.push(broadcast);
+      if (broadcast.kind === "event") keepNewest(upserts, broadcast.event);
+      to = placeAfter(to, broadcast);
     }
-    if (broadcast.kind === "poison") poison.push(broadcast);
-    if (broadcast.kind === "event") keepNewest(upserts, broadcast.event);
-    if (broadcast.kind === "position") to = { epoch: BigInt(broadcast.position.epoch), sequence: to.sequence };
-    else if (broadcast.place !== null) to = broadcast.place;
+    proof = proofAt(to, broadcast);
+    if (proof !== null) break;
   }
   const kept = [...upserts.values()];
   const unknown = kept.filter(({ entity }) => !isKnownEntity(entity)).length;
-  return { from, to, upserts: kept, poison, dropped, unknown, taken };
+  return { from, to, upserts: kept, poison, dropped, unknown, taken, proof };
 }
 
 function judge(mine: Place, broadcast: Broadcast): Verdict {
   if (broadcast.kind === "position") return judgePosition(mine, broadcast.position);
   // Without a place it is only set aside: should it have been an event, the next one shows the gap.
   return broadcast.place === null ? "apply" : judgeEvent(mine, broadcast.place);
+}
+
+function placeAfter(mine: Place, broadcast: Broadcast): Place {
+  if (broadcast.kind === "position") return { epoch: BigInt(broadcast.position.epoch), sequence: mine.sequence };
+  return broadcast.place ?? mine;
+}
+
+/** The digest that a position tells of exactly this place. */
+function proofAt({ epoch, sequence }: Place, broadcast: Broadcast): string | null {
+  if (broadcast.kind !== "position") return null;
+  const { position } = broadcast;
+  const isHere = BigInt(position.epoch) === epoch && BigInt(position.sequence) === sequence;
+  return isHere ? (position.digest ?? null) : null;
 }
 
 function keepNewest(upserts: Map<string, ReceivedEvent>, event: ReceivedEvent): void {

@@ -1,6 +1,7 @@
 import {
   BrokerSession,
   type BrokerSettings,
+  digestText,
   isDatabaseAway,
   isDataError,
   type Logger,
@@ -15,11 +16,14 @@ import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts"
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { commitPlan, readWatermark } from "./storage.ts";
+import { commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
 const PREFETCH = 300;
 const LAG_EVERY_MS = 2_000;
+const AUDIT_EVERY_MS = 600_000;
+/** A node that is still different after a snapshot is not helped by another one at once. */
+const DIVERGED_EVERY_MS = 600_000;
 
 export interface ConsumerDeps {
   readonly broker: BrokerSettings;
@@ -36,7 +40,7 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   const { partition, pool, log } = deps;
   // The database first: messages that are taken and given back count as failed deliveries.
   await untilDone("migrate", () => migrate(pool, deps.migrations, log), { signal, log });
-  partition.watermark = await readWatermark(pool);
+  partition.reached(await readWatermark(pool));
   await using broker = await BrokerSession.open(deps.broker, `partition ${partition.name}`, signal);
   const { existed, consumer } = await broker.setUp(async () => {
     const existed = await broker.queueExists(partition.queue);
@@ -47,16 +51,19 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   partition.consumer = broker.signal;
   partition.freshness.restarted();
   const watchingLag = setInterval(consumer.measureLag, LAG_EVERY_MS);
+  const auditing = setInterval(consumer.audit, AUDIT_EVERY_MS);
   try {
     ready();
     if (!partition.everSynced) await consumer.resync("never-synced");
     else if (!existed) await consumer.resync("queue-lost");
     partition.following = true;
+    void consumer.audit();
     await consumer.run();
   } finally {
     partition.following = false;
     partition.consumer = null;
     clearInterval(watchingLag);
+    clearInterval(auditing);
   }
 }
 
@@ -72,6 +79,7 @@ class Consumer {
   readonly #channel: Channel;
   readonly #wake = new Wake();
   #deliveries: Delivery[] = [];
+  #isAltered = false;
 
   constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel) {
     this.#deps = deps;
@@ -97,9 +105,10 @@ class Consumer {
 
   async run(): Promise<never> {
     for (;;) {
-      while (this.#deliveries.length === 0) await this.#wake.wait(this.#broker.signal);
+      while (this.#deliveries.length === 0 && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
       this.#broker.signal.throwIfAborted();
-      await this.#take();
+      if (this.#isAltered) await this.resync("altered");
+      else await this.#take();
     }
   }
 
@@ -116,14 +125,27 @@ class Consumer {
     this.#partition.freshness.took(taken.length, headsOf(taken, epoch), sequence);
     this.#broker.signal.throwIfAborted();
     this.#channel.ack(last.message, true);
+    if (plan.proof !== null) await this.#prove(plan.proof);
+  }
+
+  /** At one place of the stream everyone has the same content; a node that has another takes a snapshot. */
+  async #prove(digest: string): Promise<void> {
+    const { metrics, log } = this.#deps;
+    const isSame = digest === digestText(this.#partition.digest);
+    metrics.proofs.inc({ result: isSame ? "same" : "different" });
+    if (isSame) return;
+    const now = performance.now();
+    if (now - this.#partition.divergedAt < DIVERGED_EVERY_MS) return;
+    this.#partition.divergedAt = now;
+    log.error({ ...toText(this.#partition.watermark), digest }, "this node has another content than OSS");
+    await this.resync("diverged");
   }
 
   /** One transaction for all; when the database refuses a value, smaller ones until the message with it is found. */
   async #commit(plan: Plan, broadcasts: readonly Broadcast[]): Promise<void> {
     const { metrics } = this.#deps;
     try {
-      await this.#write(plan);
-      this.#partition.watermark = plan.to;
+      this.#partition.reached({ place: plan.to, digest: await this.#write(plan) });
       metrics.applied.inc(Number(plan.to.sequence - plan.from.sequence));
       metrics.dropped.inc(plan.dropped);
       metrics.quarantined.inc(plan.poison.length);
@@ -137,11 +159,11 @@ class Consumer {
   }
 
   /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
-  async #write(plan: Plan): Promise<void> {
+  async #write(plan: Plan): Promise<bigint> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
-    if (!changes && plan.poison.length === 0) return;
+    if (!changes && plan.poison.length === 0) return this.#partition.digest;
     const { pool, log } = this.#deps;
-    await untilDone("commit", () => commitPlan(pool, plan), {
+    return untilDone("commit", () => commitPlan(pool, plan), {
       signal: this.#broker.signal,
       log,
       retryIf: isDatabaseAway,
@@ -155,15 +177,25 @@ class Consumer {
     this.#partition.following = false;
     log.warn({ reason, ...toText(this.#partition.watermark) }, "resync: asking OSS for a snapshot");
     let askedAt = 0;
-    const take = (): Promise<Place> => {
+    const take = (): Promise<Watermark> => {
       askedAt = performance.now();
       return takeSnapshot(this.#broker, pool, this.#partition.name);
     };
-    this.#partition.watermark = await untilDone("resync", take, { signal: this.#broker.signal, log });
+    this.#partition.reached(await untilDone("resync", take, { signal: this.#broker.signal, log }));
+    this.#isAltered = false;
     this.#partition.freshness.replaced(askedAt);
     this.#partition.following = true;
     log.info(toText(this.#partition.watermark), "resync: done");
   }
+
+  /** Looks whether the entities are what this node has written, as nobody else may. */
+  readonly audit = async (): Promise<void> => {
+    // When the database is away, the next audit tells.
+    const isOurs = await isContentOurs(this.#deps.pool).catch(() => true);
+    if (isOurs) return;
+    this.#isAltered = true;
+    this.#wake.ring();
+  };
 
   readonly measureLag = async (): Promise<void> => {
     const askedAt = performance.now();

@@ -8,6 +8,7 @@ export interface Metrics {
   readonly quarantined: Counter;
   readonly unknownEntities: Counter;
   readonly resyncs: Counter<"reason">;
+  readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
   readonly accounting: Counter<"acct_status_type">;
@@ -63,6 +64,7 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
       "aaa_node_unknown_entities_total",
       "Changes of entities that this version does not know and keeps for one that does",
     ),
+    proofs: counter("aaa_node_proofs_total", "Comparisons of this node's content digest with that of OSS", ["result"]),
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),

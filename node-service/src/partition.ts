@@ -1,6 +1,7 @@
 import { partitionQueue } from "@aaa-cluster/contract";
 import { Freshness } from "./freshness.ts";
 import type { StalenessLimit } from "./staleness.ts";
+import type { Watermark } from "./storage.ts";
 import { NEVER_SYNCED, type Place } from "./watermark.ts";
 
 /** Where this node is in the stream, as its consumer last knew. */
@@ -10,10 +11,14 @@ export class Partition {
   readonly limit: StalenessLimit;
   readonly freshness = new Freshness(performance.now());
   watermark: Place = NEVER_SYNCED;
+  /** The digest of the content at the watermark. */
+  digest = 0n;
   /** Whether the node follows the stream: connected, and not waiting for a snapshot. */
   following = false;
   /** Aborts when the consumer of the queue is lost; null while there is none. */
   consumer: AbortSignal | null = null;
+  /** When it last took a snapshot because its content was another than OSS's, in ms of the monotonic clock. */
+  divergedAt = Number.NEGATIVE_INFINITY;
   /** Messages in the queue that are not in the database yet. */
   lag = 0;
 
@@ -21,6 +26,11 @@ export class Partition {
     this.name = name;
     this.queue = partitionQueue(name);
     this.limit = limit;
+  }
+
+  reached({ place, digest }: Watermark): void {
+    this.watermark = place;
+    this.digest = digest;
   }
 
   get everSynced(): boolean {

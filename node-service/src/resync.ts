@@ -4,14 +4,14 @@ import {
   encode,
   REQUESTS_EXCHANGE,
   SNAPSHOT_ROUTING_KEY,
+  type SnapshotEnd,
   type SnapshotRequest,
   snapshotQueue,
 } from "@aaa-cluster/contract";
-import { type BrokerSession, Wake } from "@aaa-cluster/service-kit";
+import { type BrokerSession, digestText, Wake } from "@aaa-cluster/service-kit";
 import type { ConfirmChannel, ConsumeMessage } from "amqplib";
 import type pg from "pg";
-import { loadSnapshot, prepareSnapshot, swapSnapshot } from "./storage.ts";
-import type { Place } from "./watermark.ts";
+import { digestOfSnapshot, loadSnapshot, prepareSnapshot, swapSnapshot, type Watermark } from "./storage.ts";
 
 const SILENCE_MS = 30_000;
 const UNLOADED_CHUNKS = 4;
@@ -19,18 +19,24 @@ const UNLOADED_CHUNKS = 4;
 /**
  * Asks OSS for a snapshot, loads it beside the live data and swaps it in. Anything unexpected makes it throw and leaves
  * the live data as it was; the caller starts over.
- * @returns the place in the stream at which the new data is exact
+ * @returns the place in the stream at which the new data is exact, and its digest
  */
-export async function takeSnapshot(broker: BrokerSession, pool: pg.Pool, partition: string): Promise<Place> {
+export async function takeSnapshot(broker: BrokerSession, pool: pg.Pool, partition: string): Promise<Watermark> {
   const request = { requestId: randomUUID(), partition, replyTo: snapshotQueue(partition) };
   const channel = await broker.confirmChannel();
   try {
     const inbox = await Inbox.open(channel, request.replyTo, broker.signal);
     await prepareSnapshot(pool);
     ask(channel, request, inbox);
-    const place = await load(inbox, channel, pool, request.requestId);
-    await swapSnapshot(pool, place);
-    return place;
+    const end = await load(inbox, channel, pool, request.requestId);
+    const digest = await digestOfSnapshot(pool);
+    // An OSS that is older than digests tells none.
+    if (end.digest !== undefined && end.digest !== digestText(digest)) {
+      throw new Error("the snapshot has another content than OSS says");
+    }
+    const watermark = { place: { epoch: BigInt(end.epoch), sequence: BigInt(end.sequence) }, digest };
+    await swapSnapshot(pool, watermark);
+    return watermark;
   } finally {
     await channel.deleteQueue(request.replyTo).catch(() => {});
     await broker.release(channel);
@@ -48,7 +54,7 @@ function ask(channel: ConfirmChannel, request: SnapshotRequest, inbox: Inbox): v
   });
 }
 
-async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, requestId: string): Promise<Place> {
+async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, requestId: string): Promise<SnapshotEnd> {
   let chunks = 0;
   let entities = 0;
   for (;;) {
@@ -56,9 +62,7 @@ async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, reques
     const part = decodeSnapshotPart(message.content);
     if (part.requestId !== requestId) throw new Error("got a part of another snapshot");
     if (part.kind === "end") {
-      if (part.chunks === chunks && part.entities === entities) {
-        return { epoch: BigInt(part.epoch), sequence: BigInt(part.sequence) };
-      }
+      if (part.chunks === chunks && part.entities === entities) return part;
       throw new Error(`the snapshot has ${entities} of ${part.entities} entities`);
     }
     // Another OSS replica took over and began anew.

@@ -1,4 +1,4 @@
-import { Problem } from "@aaa-cluster/service-kit";
+import { digestText, Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import Type from "typebox";
@@ -115,6 +115,7 @@ export function partitionRoute(pool: pg.Pool, partition: Partition): (app: Fasti
       queue: partition.queue,
       epoch: partition.watermark.epoch.toString(),
       sequence: partition.watermark.sequence.toString(),
+      digest: digestText(partition.digest),
       lag: partition.lag,
       lagSeconds: partition.lagSeconds,
       behind: partition.behind,

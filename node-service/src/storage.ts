@@ -1,5 +1,5 @@
 import type { SnapshotEntity } from "@aaa-cluster/contract";
-import { transaction } from "@aaa-cluster/service-kit";
+import { digestOfTable, transaction } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import type { Plan } from "./batch.ts";
 import type { Place } from "./watermark.ts";
@@ -12,19 +12,37 @@ export class ForeignWriteError extends Error {
   }
 }
 
-export async function readWatermark(pool: pg.Pool): Promise<Place> {
-  const { rows } = await pool.query<{ epoch: string; sequence: string }>("select epoch, sequence from watermark");
+/** How far the database is, and the content digest of what this node has written there. */
+export interface Watermark {
+  readonly place: Place;
+  readonly digest: bigint;
+}
+
+export async function readWatermark(pool: pg.Pool): Promise<Watermark> {
+  const { rows } = await pool.query<Record<"epoch" | "sequence" | "digest", string>>(
+    "select epoch, sequence, digest from watermark",
+  );
   const [row] = rows;
   if (row === undefined) throw new Error("the watermark table has lost its row");
-  return { epoch: BigInt(row.epoch), sequence: BigInt(row.sequence) };
+  const { epoch, sequence, digest } = row;
+  return { place: { epoch: BigInt(epoch), sequence: BigInt(sequence) }, digest: BigInt(digest) };
+}
+
+/** Whether the entities are as this node has written them. */
+export async function isContentOurs(pool: pg.Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ ours: boolean }>(
+    `select digest = ${digestOfTable("entities")} as ours from watermark`,
+  );
+  return rows[0]?.ours === true;
 }
 
 /**
  * Commits a plan: upserts guarded by version, quarantine and watermark in one statement. Running it again after it
  * was committed changes nothing. Throws ForeignWriteError when the watermark is neither before nor after the plan.
+ * @returns the content digest after it
  */
-export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: Plan): Promise<void> {
-  const { rowCount } = await pool.query({
+export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: Plan): Promise<bigint> {
+  const { rows } = await pool.query<{ digest: string }>({
     name: "commit-plan",
     text: `
       with mine as (select from watermark where epoch = $1 and sequence = $2 for update),
@@ -33,11 +51,21 @@ export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: P
         select e.* from mine, unnest($5::text[], $6::text[], $7::bigint[], $8::jsonb[]) as e
         on conflict (entity, entity_id) do update set version = excluded.version, payload = excluded.payload
         where excluded.version > entities.version
+        returning *
+      ),
+      changed as (
+        -- The old rows: every part of a statement sees the tables as they were before it.
+        select bit_xor(
+          content_digest(new.entity, new.entity_id, new.version, new.payload) #
+          coalesce(content_digest(old.entity, old.entity_id, old.version, old.payload), 0)) as digest
+        from upserted new left join entities old using (entity, entity_id)
       ),
       set_aside as (
         insert into quarantine (reason, body) select p.* from mine, unnest($9::text[], $10::bytea[]) as p
       )
-      update watermark set epoch = $3, sequence = $4 from mine`,
+      update watermark set epoch = $3, sequence = $4, digest = watermark.digest # coalesce(changed.digest, 0)
+      from mine, changed
+      returning watermark.digest`,
     values: [
       from.epoch,
       from.sequence,
@@ -51,9 +79,10 @@ export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: P
       poison.map(({ body }) => body),
     ],
   });
-  if (rowCount === 1) return;
-  const found = await readWatermark(pool);
-  if (found.epoch !== to.epoch || found.sequence !== to.sequence) throw new ForeignWriteError();
+  if (rows[0] !== undefined) return BigInt(rows[0].digest);
+  const { place, digest } = await readWatermark(pool);
+  if (place.epoch !== to.epoch || place.sequence !== to.sequence) throw new ForeignWriteError();
+  return digest;
 }
 
 /** Makes an empty table beside the live one, for a snapshot. */
@@ -75,11 +104,18 @@ export async function loadSnapshot(pool: pg.Pool, entities: readonly SnapshotEnt
   );
 }
 
+/** The content digest of the snapshot that was loaded. */
+export async function digestOfSnapshot(pool: pg.Pool): Promise<bigint> {
+  const { rows } = await pool.query<{ digest: string }>(`select ${digestOfTable("entities_next")} as digest`);
+  return BigInt(rows[0]?.digest ?? 0);
+}
+
 /** Puts the loaded snapshot in the place of the live table, together with its place in the stream. */
-export async function swapSnapshot(pool: pg.Pool, at: Place): Promise<void> {
+export async function swapSnapshot(pool: pg.Pool, { place, digest }: Watermark): Promise<void> {
   await transaction(pool, async (client) => {
     await client.query("drop table entities");
     await client.query("alter table entities_next rename to entities");
-    await client.query("update watermark set epoch = $1, sequence = $2", [at.epoch, at.sequence]);
+    const { epoch, sequence } = place;
+    await client.query("update watermark set epoch = $1, sequence = $2, digest = $3", [epoch, sequence, digest]);
   });
 }

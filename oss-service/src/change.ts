@@ -25,6 +25,8 @@ export interface Stored {
   readonly payload: Record<string, unknown> | null;
 }
 
+export const NEVER_WRITTEN: Stored = { version: 0n, payload: null };
+
 export interface Reference {
   readonly entity: EntityName;
   readonly id: string;

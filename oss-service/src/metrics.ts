@@ -9,6 +9,7 @@ export interface Metrics {
   readonly changes: Counter<"entity">;
   readonly accountingStored: Counter;
   readonly accountingQuarantined: Counter;
+  readonly foreignWrites: Counter;
 }
 
 /** @param readStream asked at every scrape; when it fails the stream's numbers are left out */
@@ -67,6 +68,11 @@ export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
     accountingQuarantined: new Counter({
       name: "aaa_oss_accounting_quarantined_total",
       help: "Accounting messages set aside because they cannot be stored",
+      registers,
+    }),
+    foreignWrites: new Counter({
+      name: "aaa_oss_foreign_writes_total",
+      help: "Audits that found the entities changed by somebody else",
       registers,
     }),
   };

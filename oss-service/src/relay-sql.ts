@@ -14,6 +14,12 @@ export interface Epoch {
   readonly head: bigint;
 }
 
+/** The last sequence number given, and the content digest there. */
+export interface Head {
+  readonly sequence: bigint;
+  readonly digest: bigint;
+}
+
 /** This relay's epoch is over: another one has taken its place. */
 export class FencedError extends Error {
   constructor() {
@@ -83,15 +89,16 @@ export async function recordPublished(client: pg.Client, epoch: bigint, publishe
   if (rowCount === 0) throw new FencedError();
 }
 
-/** Deletes events that were published long ago, and returns the last sequence number given. Throws FencedError. */
-export async function pruneOutbox(client: pg.Client, epoch: bigint): Promise<bigint> {
+/** Deletes events that were published long ago, and returns where the stream is now. Throws FencedError. */
+export async function pruneOutbox(client: pg.Client, epoch: bigint): Promise<Head> {
   await client.query("delete from outbox where sequence <= (select published - $2 from relay where epoch = $1)", [
     epoch,
     KEPT_AFTER_PUBLICATION,
   ]);
-  const { rows } = await client.query<{ sequence: string }>("select sequence from stream, relay where epoch = $1", [
-    epoch,
-  ]);
+  const { rows } = await client.query<{ sequence: string; digest: string }>(
+    "select sequence, digest from stream, relay where epoch = $1",
+    [epoch],
+  );
   if (rows[0] === undefined) throw new FencedError();
-  return BigInt(rows[0].sequence);
+  return { sequence: BigInt(rows[0].sequence), digest: BigInt(rows[0].digest) };
 }

@@ -3,12 +3,14 @@ import {
   BrokerSession,
   type BrokerSettings,
   type DatabaseSettings,
+  digestText,
   type SessionContext,
   Wake,
 } from "@aaa-cluster/service-kit";
 import type { ConfirmChannel, Options } from "amqplib";
 import type pg from "pg";
 import { ConfirmWindow } from "./confirm-window.ts";
+import { pruneKeys } from "./idempotency-sql.ts";
 import { Leader } from "./leader.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Epoch, type OutboxRow, pruneOutbox, readOutbox, recordPublished, startEpoch } from "./relay-sql.ts";
@@ -99,7 +101,7 @@ class Term {
   }
 
   async run(): Promise<never> {
-    this.#publishPosition(this.#epoch.head);
+    this.#publishPosition({ head: this.#epoch.head });
     for (;;) {
       const room = WINDOW - this.#window.size;
       const rows = room >= WINDOW / 2 ? await this.#read(room) : [];
@@ -126,19 +128,28 @@ class Term {
   }
 
   async #tellPosition(): Promise<void> {
+    await pruneKeys(this.#client);
     // Unlike the first position of an epoch it may be lost: the next one says the same. So it does not pile up in the
     // queue of a node that is away.
-    this.#publishPosition(await pruneOutbox(this.#client, this.#epoch.epoch), { expiration: POSITION_LIFETIME_MS });
+    const { sequence: head, digest } = await pruneOutbox(this.#client, this.#epoch.epoch);
+    // The digest is that of the head, so all up to there goes first, if it is not too much.
+    const missing = Number(head - this.#window.lastSent);
+    if (missing > 0 && missing <= WINDOW - this.#window.size) {
+      for (const row of await this.#read(missing)) this.#publish(row);
+    }
+    const proof = this.#window.lastSent === head ? { digest: digestText(digest) } : {};
+    this.#publishPosition({ head, ...proof }, { expiration: POSITION_LIFETIME_MS });
   }
 
-  #publishPosition(head: bigint, options: Options.Publish = {}): void {
+  #publishPosition(told: { readonly head: bigint; readonly digest?: string }, options: Options.Publish = {}): void {
     this.#positionAt = Date.now();
     const position: StreamPosition = {
       eventType: STREAM_POSITION,
       epoch: this.#epoch.epoch.toString(),
       originEpoch: this.#epoch.originEpoch.toString(),
       sequence: this.#window.lastSent.toString(),
-      head: head.toString(),
+      ...told,
+      head: told.head.toString(),
     };
     this.#send(position, { ...options, messageId: `${position.epoch}-${position.sequence}` }, () => {});
   }

@@ -1,18 +1,22 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { EntityName } from "@aaa-cluster/contract";
+import { type EntityName, eventTypeOf } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type pg from "pg";
-import { type Change, keyOf } from "./change.ts";
+import { type Change, keyOf, type OutboxBody, type Stored } from "./change.ts";
+import { fingerprintOf, type IdempotentRequest, idempotencyKeyOf } from "./idempotency.ts";
 import { lineToChange, toChange } from "./inputs.ts";
+import { mergePatch } from "./merge-patch.ts";
 import type { Metrics } from "./metrics.ts";
+import { checkPreconditions, etagOf, isNotModified, type Preconditions, preconditionsOf } from "./preconditions.ts";
 import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
-import { read, type Written, write } from "./store.ts";
+import { type Existing, existing, read, type Write, type WriteRequest, write } from "./store.ts";
 
 const BULK_BYTES = 16 * 1024 * 1024;
 const BULK_LINES = 10_000;
 const ERRORS_SHOWN = 100;
+const MERGE_PATCH = "application/merge-patch+json";
 
 const collections: Record<string, EntityName> = {
   subscribers: "Subscriber",
@@ -20,6 +24,12 @@ const collections: Record<string, EntityName> = {
   productOfferings: "ProductOffering",
   entitlements: "Entitlement",
 };
+
+interface Entity {
+  Params: { id: string };
+}
+
+type Decide = (before: Stored, preconditions: Preconditions) => ReturnType<Write["decide"]>;
 
 export interface RouteDeps {
   readonly pool: pg.Pool;
@@ -29,45 +39,94 @@ export interface RouteDeps {
 
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
 export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
-  const commit = async (changes: readonly Change[]): Promise<Written> => {
-    const written = await write(pool, changes, new Date());
-    for (const { entity } of written.events) metrics.changes.inc({ entity });
-    return written;
+  const commit = async <T>(request: WriteRequest<T>): Promise<T> => {
+    const { answer, written } = await write(pool, request, new Date());
+    for (const { entity } of written?.events ?? []) metrics.changes.inc({ entity });
+    return answer;
+  };
+  const idempotent = ({ method, url, headers, body }: FastifyRequest): IdempotentRequest | null => {
+    const key = idempotencyKeyOf(headers);
+    if (key === null) return null;
+    const parts = [method, url, headers["if-match"], headers["if-none-match"], body];
+    return { key, part: 0, fingerprint: fingerprintOf(apiToken, parts) };
   };
 
   return async (app) => {
     app.addHook("onRequest", async (request) => requireToken(request, apiToken));
+    const jsonParser = app.getDefaultJsonParser("error", "error");
+    app.addContentTypeParser(MERGE_PATCH, { parseAs: "string" }, jsonParser);
     app.addContentTypeParser("application/x-ndjson", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
     for (const [collection, entity] of Object.entries(collections)) {
-      app.get<{ Params: { id: string } }>(`/v1/${collection}/:id`, async ({ params }) => {
-        const stored = await read(pool, entity, params.id);
-        if (stored === null) throw new Problem(404, "no-such-entity", `there is no ${entity}/${params.id}`);
-        // The credential is write-only.
-        const { credential: _, ...payload } = stored.payload ?? {};
-        return { id: params.id, version: stored.version.toString(), ...payload };
+      const url = `/v1/${collection}/:id`;
+
+      app.get<Entity>(url, async ({ params: { id }, headers }, reply) => {
+        const stored = await read(pool, { entity, id });
+        reply.header("etag", etagOf(stored.version));
+        if (isNotModified(preconditionsOf(headers), stored)) return reply.code(304).send();
+        return { id, version: stored.version.toString(), ...shown(stored) };
       });
-      app.put<{ Params: { id: string } }>(`/v1/${collection}/:id`, async ({ params, body }, reply) => {
-        const input = body ?? {};
-        const { events, sequence } = await commit([await toChange(entity, params.id, input, new Date())]);
-        const created = events[0]?.eventType === `${entity}CreateEvent`;
-        return reply.code(created ? 201 : 200).send({ id: params.id, version: events[0]?.entityVersion, sequence });
+
+      const change = (request: FastifyRequest<Entity>, prepare: () => Promise<Decide>): Promise<EntityAnswer> => {
+        const { id } = request.params;
+        const preconditions = preconditionsOf(request.headers);
+        return commit({
+          idempotent: idempotent(request),
+          prepare: async () => {
+            const decide = await prepare();
+            return [{ entity, id, decide: (before) => decide(before, preconditions) }];
+          },
+          answer: ({ events: [event], sequence }) => answerTo(event as OutboxBody, sequence),
+        });
+      };
+
+      app.put<Entity>(url, async (request, reply) => {
+        const { id } = request.params;
+        const answer = await change(request, async () => {
+          const { payload } = await toChange(entity, id, request.body ?? {}, new Date());
+          return (before, preconditions) => {
+            checkPreconditions(preconditions, { entity, id }, before);
+            return payload;
+          };
+        });
+        return send(reply, answer);
       });
-      app.delete<{ Params: { id: string } }>(`/v1/${collection}/:id`, async ({ params }) => {
-        const { events, sequence } = await commit([{ entity, id: params.id, payload: null }]);
-        return { id: params.id, version: events[0]?.entityVersion, sequence };
+
+      app.patch<Entity>(url, async (request, reply) => {
+        const { id } = request.params;
+        requireMergePatch(request);
+        const answer = await change(request, async () => async (before, preconditions) => {
+          const there = existing({ entity, id }, before);
+          checkPreconditions(preconditions, { entity, id }, there);
+          return (await toChange(entity, id, mergePatch(shown(there), request.body), new Date())).payload;
+        });
+        return send(reply, answer);
+      });
+
+      app.delete<Entity>(url, async (request, reply) => {
+        const { id } = request.params;
+        const answer = await change(request, async () => (before, preconditions) => {
+          checkPreconditions(preconditions, { entity, id }, existing({ entity, id }, before));
+          return null;
+        });
+        return send(reply, answer);
       });
     }
 
-    app.post("/v1/bulk", { bodyLimit: BULK_BYTES }, async ({ body }) => {
+    app.post("/v1/bulk", { bodyLimit: BULK_BYTES }, async (request) => {
+      const { body } = request;
       if (typeof body !== "string") {
         throw new Problem(415, "not-ndjson", "send one JSON object per line with content-type application/x-ndjson");
       }
-      const changes = await readLines(body);
-      const { events, sequence } = await commit(changes);
-      const deleted = events.filter(({ payload }) => payload === null).length;
-      const created = events.filter(({ eventType }) => eventType.endsWith("CreateEvent")).length;
-      return { accepted: events.length, created, changed: events.length - created - deleted, deleted, sequence };
+      return commit({
+        idempotent: idempotent(request),
+        prepare: async () => (await readLines(body)).map((change) => ({ ...change, decide: () => change.payload })),
+        answer: ({ events, sequence }) => {
+          const deleted = events.filter(({ payload }) => payload === null).length;
+          const created = events.filter(({ eventType }) => eventType.endsWith("CreateEvent")).length;
+          return { accepted: events.length, created, changed: events.length - created - deleted, deleted, sequence };
+        },
+      });
     });
 
     app.get("/v1/stream", () => readStream(pool));
@@ -82,6 +141,43 @@ export function relayRoute(pool: pg.Pool, instance: string, duty: RelayDuty): (a
       return { relaying: duty.relaying, instance, outbox: Number(BigInt(sequence) - BigInt(published)) };
     });
   };
+}
+
+/** What of an entity is shown: all but the credential, which is write-only. */
+function shown({ payload: { credential: _, ...payload } }: Existing): Record<string, unknown> {
+  return payload;
+}
+
+/** The answer to a change of one entity. */
+interface EntityAnswer {
+  readonly status: number;
+  readonly etag: string | null;
+  readonly body: { readonly id: string; readonly version: string; readonly sequence: string };
+}
+
+function answerTo(
+  { entity, entityId: id, entityVersion: version, ...event }: OutboxBody,
+  sequence: string,
+): EntityAnswer {
+  return {
+    status: event.eventType === eventTypeOf(entity, "Create") ? 201 : 200,
+    etag: event.payload === null ? null : etagOf(version),
+    body: { id, version, sequence },
+  };
+}
+
+function send(reply: FastifyReply, { status, etag, body }: EntityAnswer): object {
+  if (etag !== null) reply.header("etag", etag);
+  reply.code(status);
+  return body;
+}
+
+function requireMergePatch({ headers, body }: FastifyRequest): void {
+  if (headers["content-type"]?.split(";")[0]?.trim().toLowerCase() !== MERGE_PATCH) {
+    throw new Problem(415, "not-a-merge-patch", `send the members to change with content-type ${MERGE_PATCH}`);
+  }
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return;
+  throw new Problem(400, "invalid-request", 'send a JSON object, for example {"status":"suspended"}');
 }
 
 /** All lines of a bulk request as changes. Throws one Problem with every line that is wrong; then none is applied. */

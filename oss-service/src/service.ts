@@ -16,6 +16,7 @@ import {
 } from "@aaa-cluster/service-kit";
 import { accountingSession } from "./accounting/consumer.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
+import { auditSession } from "./audit.ts";
 import { createMetrics } from "./metrics.ts";
 import { RelayDuty, relaySession } from "./relay.ts";
 import { provisioningRoutes, relayRoute } from "./routes.ts";
@@ -73,6 +74,7 @@ export async function startOssService(env: Env): Promise<OssService> {
         (context) => accountingSession({ broker, pool, instance, metrics, log }, context),
         forever,
       ),
+      runForever("audit", (context) => auditSession({ pool, duty, metrics, log }, context), forever),
     ]);
   };
   const working = work().catch((error: unknown) => {

@@ -9,6 +9,8 @@ import {
 import {
   BrokerSession,
   type BrokerSettings,
+  digestOfTable,
+  digestText,
   type Logger,
   type SessionContext,
   transaction,
@@ -80,9 +82,11 @@ async function sendSnapshot(pool: pg.Pool, reply: ReplyWriter): Promise<number> 
   return transaction(
     pool,
     async (client) => {
-      const { rows } = await client.query<{ epoch: string; sequence: string }>(
-        "select epoch, sequence from relay, stream",
+      const { rows } = await client.query<{ epoch: string; sequence: string; digest: string }>(
+        `select epoch, sequence, ${digestOfTable("entities")} as digest from relay, stream`,
       );
+      const [place] = rows;
+      if (place === undefined) throw new Error("the stream and relay tables have lost their row");
       await client.query(
         `declare snapshot no scroll cursor for
          select entity, entity_id as "entityId", version as "entityVersion", payload
@@ -97,7 +101,8 @@ async function sendSnapshot(pool: pg.Pool, reply: ReplyWriter): Promise<number> 
         entities += chunk.length;
         chunks += 1;
       }
-      await reply.write({ kind: "end", ...rows[0], chunks, entities });
+      const digest = digestText(BigInt(place.digest));
+      await reply.write({ kind: "end", ...place, digest, chunks, entities });
       await reply.flush();
       return entities;
     },

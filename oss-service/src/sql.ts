@@ -1,6 +1,6 @@
 import type { EntityName } from "@aaa-cluster/contract";
 import type pg from "pg";
-import { type Change, keyOf, type OutboxBody, type Reference, type Stored } from "./change.ts";
+import { keyOf, NEVER_WRITTEN, type OutboxBody, type Reference, type Stored } from "./change.ts";
 
 interface EntityRow {
   readonly entity: EntityName;
@@ -15,28 +15,43 @@ const columns = (references: readonly Reference[]): [string[], string[]] => [
 ];
 
 /** Locks the entities in one order for all writers, making an empty row for each that is new. */
-export async function lockEntities(client: pg.PoolClient, changes: readonly Change[]): Promise<Map<string, Stored>> {
+export async function lockEntities(
+  client: pg.PoolClient,
+  entities: readonly Reference[],
+): Promise<Map<string, Stored>> {
   await client.query(
     `insert into entities (entity, entity_id, version)
      select entity, entity_id, 0 from unnest($1::text[], $2::text[]) as k (entity, entity_id)
      order by entity, entity_id
      on conflict do nothing`,
-    columns(changes),
+    columns(entities),
   );
   const { rows } = await client.query<EntityRow>(
     `select e.* from entities e join unnest($1::text[], $2::text[]) as k (entity, entity_id) using (entity, entity_id)
      order by entity, entity_id
      for update of e`,
-    columns(changes),
+    columns(entities),
   );
   return new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
 }
 
-export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<void> {
-  await client.query(
-    `update entities e set version = n.version, payload = n.payload
-     from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
-     where e.entity = n.entity and e.entity_id = n.entity_id`,
+/**
+ * Writes the new state of entities that are locked.
+ * @returns what it changes the content digest by
+ */
+export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
+  const { rows } = await client.query<{ change: string }>(
+    `with n as (
+       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
+     ),
+     updated as (
+       update entities e set version = n.version, payload = n.payload
+       from n where e.entity = n.entity and e.entity_id = n.entity_id
+     )
+     select coalesce(bit_xor(
+       content_digest(e.entity, e.entity_id, e.version, e.payload) #
+       content_digest(n.entity, n.entity_id, n.version, n.payload)), 0) as change
+     from entities e join n using (entity, entity_id)`,
     [
       events.map(({ entity }) => entity),
       events.map(({ entityId }) => entityId),
@@ -44,6 +59,7 @@ export async function updateEntities(client: pg.PoolClient, events: readonly Out
       events.map(({ payload }) => (payload === null ? null : JSON.stringify(payload))),
     ],
   );
+  return rows[0]?.change ?? "0";
 }
 
 /** Which of the entities exist, as keys; they cannot be deleted before this transaction ends. */
@@ -82,30 +98,35 @@ export async function findReferrers(
 }
 
 /**
- * Gives the events their sequence numbers and puts them into the outbox. It must be the last statement before commit:
- * it locks the stream for all other writers, which is what makes commit order the order of the numbers.
+ * Gives the events their sequence numbers and puts them into the outbox. Nothing but keeping the answer may come between
+ * it and commit: it locks the stream for all other writers, which is what makes commit order the order of the numbers.
+ * @param digestChange what the events change the content digest by
  * @returns the last number given
  */
-export async function appendToStream(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
+export async function appendToStream(
+  client: pg.PoolClient,
+  events: readonly OutboxBody[],
+  digestChange: string,
+): Promise<string> {
   const { rows } = await client.query<{ sequence: string }>(
-    `with numbered as (update stream set sequence = sequence + $1::int returning sequence),
+    `with numbered as (update stream set sequence = sequence + $1::int, digest = digest # $3 returning sequence),
      stored as (
        insert into outbox (sequence, body)
        select numbered.sequence - $1::int + ordinality, body
        from numbered, unnest($2::json[]) with ordinality as e (body, ordinality)
      )
      select sequence, pg_notify('outbox', '') from numbered`,
-    [events.length, events.map((event) => JSON.stringify(event))],
+    [events.length, events.map((event) => JSON.stringify(event)), digestChange],
   );
   return rows[0]?.sequence ?? "0";
 }
 
-export async function readEntity(pool: pg.Pool, entity: EntityName, id: string): Promise<Stored | null> {
+export async function readEntity(pool: pg.Pool, { entity, id }: Reference): Promise<Stored> {
   const { rows } = await pool.query<EntityRow>("select * from entities where entity = $1 and entity_id = $2", [
     entity,
     id,
   ]);
-  return rows[0] === undefined ? null : storedOf(rows[0]);
+  return rows[0] === undefined ? NEVER_WRITTEN : storedOf(rows[0]);
 }
 
 export interface StreamState {

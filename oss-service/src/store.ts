@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { EntityName } from "@aaa-cluster/contract";
 import { Problem, sqlState, transaction } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import {
@@ -7,15 +6,24 @@ import {
   eventOf,
   inBroadcastOrder,
   keyOf,
+  NEVER_WRITTEN,
   type OutboxBody,
   type Reference,
   referencesOf,
   type Stored,
 } from "./change.ts";
+import type { IdempotentRequest } from "./idempotency.ts";
+import { claimKey, findAnswer, keepAnswer } from "./idempotency-sql.ts";
 import * as sql from "./sql.ts";
 
 const DEADLOCK_DETECTED = "40P01";
 const ATTEMPTS = 5;
+
+/** What is asked of one entity. */
+export interface Write extends Reference {
+  /** What it shall be, given what it is; asked while nobody else can change it. Throws Problem. */
+  readonly decide: (before: Stored) => Change["payload"] | Promise<Change["payload"]>;
+}
 
 export interface Written {
   readonly events: readonly OutboxBody[];
@@ -23,35 +31,77 @@ export interface Written {
   readonly sequence: string;
 }
 
+/** A request to change entities, which is answered with a `T`. */
+export interface WriteRequest<T> {
+  /** What makes it the same request when it is sent again; null when it came without a key. */
+  readonly idempotent: IdempotentRequest | null;
+  /** What is asked of each entity, none of which may be named twice. Not called for what was answered before. */
+  readonly prepare: () => Promise<readonly Write[]>;
+  /** The answer, which is kept under the key as JSON. */
+  readonly answer: (written: Written) => T;
+}
+
+export interface Answered<T> {
+  readonly answer: T;
+  /** Null when the answer is that of an earlier request. */
+  readonly written: Written | null;
+}
+
 /**
- * Commits changes with their events, all or nothing. No entity may be named twice. Once this resolves, every node will
- * get the changes, whatever happens next.
+ * Commits the changes of a request with their events and its answer, all or nothing. Once this resolves, every node will
+ * get the changes, whatever happens next. Throws Problem when the request cannot be carried out; then nothing changed.
  */
-export async function write(pool: pg.Pool, changes: readonly Change[], now: Date): Promise<Written> {
+export async function write<T>(pool: pg.Pool, request: WriteRequest<T>, now: Date): Promise<Answered<T>> {
+  const { idempotent, prepare } = request;
+  const earlier = idempotent === null ? null : await findAnswer<T>(pool, idempotent);
+  if (earlier !== null) return { answer: earlier, written: null };
+  const writes = await prepare();
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transaction(pool, (client) => writeIn(client, changes, now));
+      return await transaction(pool, (client) => answerIn(client, request, writes, now));
     } catch (error) {
       if (sqlState(error) !== DEADLOCK_DETECTED || attempt === ATTEMPTS) throw error;
     }
   }
 }
 
-async function writeIn(client: pg.PoolClient, changes: readonly Change[], now: Date): Promise<Written> {
-  const before = await sql.lockEntities(client, changes);
+async function answerIn<T>(
+  client: pg.PoolClient,
+  { idempotent, answer: answerTo }: WriteRequest<T>,
+  writes: readonly Write[],
+  now: Date,
+): Promise<Answered<T>> {
+  // First of all, so that whoever waits for the key keeps nobody else waiting.
+  if (idempotent !== null && !(await claimKey(client, idempotent))) {
+    const earlier = await findAnswer<T>(client, idempotent);
+    if (earlier === null) throw new Error("the answer under an idempotency key was pruned while it was asked for");
+    return { answer: earlier, written: null };
+  }
+  const written = await writeIn(client, writes, now);
+  const answer = answerTo(written);
+  if (idempotent !== null) await keepAnswer(client, idempotent, answer);
+  return { answer, written };
+}
+
+async function writeIn(client: pg.PoolClient, writes: readonly Write[], now: Date): Promise<Written> {
+  const before = await sql.lockEntities(client, writes);
+  const changes: Change[] = [];
+  for (const { entity, id, decide } of writes) {
+    changes.push({ entity, id, payload: await decide(storedOf(before, { entity, id })) });
+  }
   const ordered = inBroadcastOrder(changes);
   const events = ordered.map((change) => eventOf(change, storedOf(before, change), randomUUID(), now));
   refuseUnless(
     ordered.filter((change) => change.payload === null && storedOf(before, change).payload === null),
-    (change) => new Problem(404, "no-such-entity", `there is no ${keyOf(change)}`),
+    noSuchEntity,
   );
   refuseUnless(
     events.filter(({ entity, payload }) => entity === "Subscriber" && payload !== null && !("credential" in payload)),
     ({ entityId }) => new Problem(422, "password-missing", `/password: give one, Subscriber/${entityId} is new`),
   );
-  await sql.updateEntities(client, events);
+  const digestChange = await sql.updateEntities(client, events);
   await checkReferences(client, changes);
-  const sequence = await sql.appendToStream(client, events);
+  const sequence = await sql.appendToStream(client, events, digestChange);
   return { events, sequence };
 }
 
@@ -81,11 +131,22 @@ function refuseUnless<T>(faults: readonly T[], problemOf: (fault: T) => Problem)
 }
 
 function storedOf(before: ReadonlyMap<string, Stored>, change: Reference): Stored {
-  return before.get(keyOf(change)) ?? { version: 0n, payload: null };
+  return before.get(keyOf(change)) ?? NEVER_WRITTEN;
 }
 
-/** One entity as it is now, or null when there is none. */
-export async function read(pool: pg.Pool, entity: EntityName, id: string): Promise<Stored | null> {
-  const stored = await sql.readEntity(pool, entity, id);
-  return stored === null || stored.payload === null ? null : stored;
+/** What is stored of something that exists. */
+export type Existing = Stored & { readonly payload: Record<string, unknown> };
+
+/** One entity as it is now. Throws Problem 404. */
+export async function read(pool: pg.Pool, reference: Reference): Promise<Existing> {
+  return existing(reference, await sql.readEntity(pool, reference));
 }
+
+/** What is stored, when it exists. Throws Problem 404. */
+export function existing(reference: Reference, { version, payload }: Stored): Existing {
+  if (payload === null) throw noSuchEntity(reference);
+  return { version, payload };
+}
+
+const noSuchEntity = (reference: Reference): Problem =>
+  new Problem(404, "no-such-entity", `there is no ${keyOf(reference)}`);

@@ -8,7 +8,7 @@ import { makeCertificate } from "../../test/services/certificate.ts";
 import { type FreshDatabase, freshDatabase } from "../../test/services/fresh.ts";
 import { libpqEnv, query, WITH_PASSWORD } from "../../test/services/postgresql.ts";
 import { sharedPostgresql } from "../../test/services/shared.ts";
-import { createPool, databaseSettings, type Env, isDatabaseAway } from "./index.ts";
+import { createPool, databaseSettings, type Env, isDatabaseAway, transaction } from "./index.ts";
 
 const { host, port, ca = "" } = sharedPostgresql();
 const { log } = fastify();
@@ -84,4 +84,17 @@ test("a changed password is taken from its file by the next connection", async (
   } finally {
     await query(port, `drop role ${PGUSER}`);
   }
+});
+
+test("a connection that is lost inside a transaction fails that transaction and nothing else", async () => {
+  const pool = await poolWith({});
+  const killed = transaction(pool, async (client) => {
+    const { rows } = await client.query("select pg_backend_pid() as pid");
+    const gone = new Promise((resolve) => client.once("end", resolve));
+    await query(port, `select pg_terminate_backend(${rows[0].pid})`);
+    await gone;
+    await client.query("select 1");
+  });
+  expect(isDatabaseAway(await killed.catch((error: unknown) => error))).toBe(true);
+  await expect(transaction(pool, (client) => client.query("select 1 as one"))).resolves.toMatchObject({ rowCount: 1 });
 });

@@ -22,6 +22,11 @@ export async function transaction<T>(
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // The statement that fails says so; without a listener the event that comes with it would end the process.
+  const lost = (error: Error): void => {
+    broken = error;
+  };
+  client.on("error", lost);
   try {
     await client.query(begin);
     const result = await work(client);
@@ -33,6 +38,7 @@ export async function transaction<T>(
     });
     throw error;
   } finally {
+    if (broken === undefined) client.off("error", lost);
     client.release(broken);
   }
 }

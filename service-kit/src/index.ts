@@ -1,5 +1,6 @@
 export * from "./broker.ts";
 export * from "./broker-settings.ts";
+export * from "./content-digest.ts";
 export * from "./database.ts";
 export * from "./database-settings.ts";
 export * from "./forever.ts";

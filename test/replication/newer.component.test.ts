@@ -20,7 +20,10 @@ test("a node keeps what a newer OSS sends of an entity it does not know, from th
   await query(
     stack.ossDatabase.url,
     `insert into entities (entity, entity_id, version, payload) values ('Quota', 'q1', 1, '{"streams": 3}');
-     with next as (update stream set sequence = sequence + 1 returning sequence)
+     with next as (
+       update stream set sequence = sequence + 1, digest = digest # content_digest('Quota', 'q1', 1, '{"streams": 3}')
+       returning sequence
+     )
      insert into outbox (sequence, body) select sequence, '${JSON.stringify(event)}' from next; notify outbox`,
   );
   await stack.put("productOfferings/later", { name: "Later", services: [] });
@@ -31,4 +34,5 @@ test("a node keeps what a newer OSS sends of an entity it does not know, from th
   for (const database of databases) expect(await contentOf(database)).toEqual(content);
   expect(await metricOf(early, "aaa_node_unknown_entities_total")).toBe(1);
   expect(await metricOf(early, "aaa_node_quarantined_total")).toBe(0);
+  expect(await metricOf(early, 'aaa_node_resyncs_total{reason="diverged"}')).toBe(0);
 }, 60_000);

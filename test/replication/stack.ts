@@ -22,6 +22,7 @@ export interface NodeState {
   readonly queue: string;
   readonly epoch: string;
   readonly sequence: string;
+  readonly digest: string;
   readonly lag: number;
   readonly lagSeconds: number;
   readonly behind: boolean;
