@@ -1,3 +1,4 @@
+export * from "./accounting.ts";
 export * from "./decimal.ts";
 export * from "./entities.ts";
 export * from "./errors.ts";

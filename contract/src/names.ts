@@ -15,3 +15,12 @@ export const partitionQueue = (partition: string): string => `aaa.partition.${pa
 
 /** The queue on which one node receives a snapshot while it resyncs. */
 export const snapshotQueue = (partition: string): string => `aaa.snapshot.${partition}`;
+
+/** The direct exchange on which nodes hand accounting records to OSS. */
+export const ACCOUNTING_EXCHANGE = "accounting";
+
+/** The routing key of an accounting record on the accounting exchange. */
+export const ACCOUNTING_ROUTING_KEY = "record";
+
+/** The queue from which every OSS replica takes accounting records. */
+export const ACCOUNTING_QUEUE = "oss.accounting";

@@ -1,44 +1,54 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
 import { Decimal, Digest, Identifier } from "./decimal.ts";
-import { entityNames } from "./entities.ts";
+import { EntityWord } from "./entities.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
-/** A node asks OSS for everything; the answer goes to the queue `replyTo`. */
-export const SnapshotRequest = Type.Object({
-  requestId: Type.String({ minLength: 1 }),
-  partition: Type.String({ minLength: 1 }),
-  replyTo: Type.String({ minLength: 1 }),
-});
+export const SnapshotRequest = Type.Object(
+  {
+    requestId: Type.String({ minLength: 1 }),
+    partition: Type.String({ minLength: 1 }),
+    replyTo: Type.String({ minLength: 1 }),
+  },
+  { description: "A node asks OSS for everything. replyTo: the queue for the answer." },
+);
 export type SnapshotRequest = Type.Static<typeof SnapshotRequest>;
 
-const SnapshotEntity = Type.Object({
-  entity: Type.Enum(entityNames),
+/** One entity as of the snapshot; one that this version does not know is taken like the others. */
+export const SnapshotEntity = Type.Object({
+  entity: EntityWord,
   entityId: Identifier,
   entityVersion: Decimal,
   payload: Type.Record(Type.String(), Type.Unknown()),
 });
 export type SnapshotEntity = Type.Static<typeof SnapshotEntity>;
 
-/** A part of a snapshot. Chunks are numbered from 0 and arrive in order. */
-export const SnapshotChunk = Type.Object({
-  kind: Type.Literal("chunk"),
-  requestId: Type.String(),
-  index: Type.Integer({ minimum: 0 }),
-  entities: Type.Array(SnapshotEntity),
-});
+export const SnapshotChunk = Type.Object(
+  {
+    kind: Type.Literal("chunk"),
+    requestId: Type.String(),
+    index: Type.Integer({ minimum: 0 }),
+    entities: Type.Array(SnapshotEntity),
+  },
+  { description: "A part of a snapshot. index: from 0; chunks arrive in order." },
+);
 export type SnapshotChunk = Type.Static<typeof SnapshotChunk>;
 
-/** The end of a snapshot: the place in the stream at which it is exact, how much there must have been, and its digest. */
-export const SnapshotEnd = Type.Object({
-  kind: Type.Literal("end"),
-  requestId: Type.String(),
-  epoch: Decimal,
-  sequence: Decimal,
-  chunks: Type.Integer({ minimum: 0 }),
-  entities: Type.Integer({ minimum: 0 }),
-  digest: Type.Optional(Digest),
-});
+export const SnapshotEnd = Type.Object(
+  {
+    kind: Type.Literal("end"),
+    requestId: Type.String(),
+    epoch: Decimal,
+    sequence: Decimal,
+    chunks: Type.Integer({ minimum: 0 }),
+    entities: Type.Integer({ minimum: 0 }),
+    digest: Type.Optional(Digest),
+  },
+  {
+    description:
+      "The end of a snapshot. epoch, sequence: the place in the stream at which it is exact. chunks, entities: how many there must have been. digest: of all of it.",
+  },
+);
 export type SnapshotEnd = Type.Static<typeof SnapshotEnd>;
 
 const request = Compile(SnapshotRequest);

@@ -64,9 +64,30 @@ test("a plan ends where OSS tells its digest of exactly that place, which a dige
 });
 
 test("a message that cannot be decoded takes its place in the stream when that can be read", () => {
-  const plan = planBatch(from, read(event(11, { eventType: "DeviceTeleportedEvent" }), event(12)));
+  const plan = planBatch(from, read(event(11, { entity: "no entity" }), event(12)));
   expect(plan).toMatchObject({ to: { sequence: 12n }, taken: 2 });
-  expect(plan.poison).toMatchObject([{ reason: "/eventType: DeviceTeleportedEvent is not known for Device" }]);
+  expect(plan.poison).toMatchObject([{ reason: expect.stringMatching(/^\/entity: /) }]);
+});
+
+test("a position that cannot be decoded takes no place: it would hide that an event is missing", () => {
+  const position = Buffer.from(JSON.stringify({ eventType: "StreamPosition", epoch: "7", sequence: "11" }));
+  const plan = planBatch(from, read(position, event(12)));
+  expect(plan).toMatchObject({ to: from, taken: 1, poison: [{ place: null }] });
+});
+
+test("an event of a type that this version does not know is applied by its payload", () => {
+  const plan = planBatch(from, read(event(11, { eventType: "DeviceTeleportedEvent" }), event(12, { payload: null })));
+  expect(plan).toMatchObject({ to: { sequence: 12n }, poison: [], unknown: 0 });
+  expect(plan.upserts).toMatchObject([{ entityVersion: "12", payload: null }]);
+  const [teleported] = planBatch(from, read(event(11, { eventType: "DeviceTeleportedEvent" }))).upserts;
+  expect(teleported?.payload).toEqual({ subscriberId: "s1", status: "active" });
+});
+
+test("an entity that this version does not know takes its place and is kept as it is", () => {
+  const quota = { entity: "Quota", eventType: "QuotaCreateEvent", entityId: "q1", payload: { streams: 3 } };
+  const plan = planBatch(from, read(event(11, quota), event(12)));
+  expect(plan).toMatchObject({ to: { sequence: 12n }, taken: 2, unknown: 1, poison: [] });
+  expect(plan.upserts).toMatchObject([{ entity: "Quota", payload: { streams: 3 } }, { entity: "Device" }]);
 });
 
 test("a message without a readable place is set aside and moves nothing", () => {

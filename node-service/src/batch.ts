@@ -1,8 +1,9 @@
 import {
   ContractError,
   decodeBroadcast,
+  isKnownEntity,
   isStreamPosition,
-  type ProvisioningEvent,
+  type ReceivedEvent,
   readPlace,
   type StreamPosition,
 } from "@aaa-cluster/contract";
@@ -10,7 +11,7 @@ import { judgeEvent, judgePosition, type Place, type Verdict } from "./watermark
 
 /** A message of the partition queue, read as far as it can be. */
 export type Broadcast =
-  | { readonly kind: "event"; readonly event: ProvisioningEvent; readonly place: Place; readonly body: Buffer }
+  | { readonly kind: "event"; readonly event: ReceivedEvent; readonly place: Place; readonly body: Buffer }
   | { readonly kind: "position"; readonly position: StreamPosition }
   | Poison;
 
@@ -27,9 +28,11 @@ export interface Plan {
   readonly from: Place;
   readonly to: Place;
   /** At most one for each entity, the newest. */
-  readonly upserts: readonly ProvisioningEvent[];
+  readonly upserts: readonly ReceivedEvent[];
   readonly poison: readonly Poison[];
   readonly dropped: number;
+  /** How many upserts are of entities that this version does not know. It keeps them for a version that does. */
+  readonly unknown: number;
   /** How many messages, from the first, the plan covers. If none, the first one shows a gap. */
   readonly taken: number;
   /** The content digest that OSS has at `to`, when it was told. */
@@ -50,7 +53,7 @@ export function readBroadcast(body: Buffer): Broadcast {
 
 /** Plans messages in queue order, up to the first one that shows a gap or tells the digest there. */
 export function planBatch(from: Place, broadcasts: readonly Broadcast[]): Plan {
-  const upserts = new Map<string, ProvisioningEvent>();
+  const upserts = new Map<string, ReceivedEvent>();
   const poison: Poison[] = [];
   let to = from;
   let dropped = 0;
@@ -69,7 +72,9 @@ export function planBatch(from: Place, broadcasts: readonly Broadcast[]): Plan {
     proof = proofAt(to, broadcast);
     if (proof !== null) break;
   }
-  return { from, to, upserts: [...upserts.values()], poison, dropped, taken, proof };
+  const kept = [...upserts.values()];
+  const unknown = kept.filter(({ entity }) => !isKnownEntity(entity)).length;
+  return { from, to, upserts: kept, poison, dropped, unknown, taken, proof };
 }
 
 function judge(mine: Place, broadcast: Broadcast): Verdict {
@@ -91,7 +96,7 @@ function proofAt({ epoch, sequence }: Place, broadcast: Broadcast): string | nul
   return isHere ? (position.digest ?? null) : null;
 }
 
-function keepNewest(upserts: Map<string, ProvisioningEvent>, event: ProvisioningEvent): void {
+function keepNewest(upserts: Map<string, ReceivedEvent>, event: ReceivedEvent): void {
   const key = `${event.entity}/${event.entityId}`;
   const earlier = upserts.get(key);
   if (earlier === undefined || BigInt(event.entityVersion) > BigInt(earlier.entityVersion)) upserts.set(key, event);

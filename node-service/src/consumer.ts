@@ -3,6 +3,7 @@ import {
   type BrokerSettings,
   digestText,
   isDatabaseAway,
+  isDataError,
   type Logger,
   migrate,
   type SessionContext,
@@ -15,7 +16,7 @@ import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts"
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { commitPlan, isContentOurs, isDataError, readWatermark, type Watermark } from "./storage.ts";
+import { commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
 /** How many messages one transaction takes at most. */
@@ -150,6 +151,7 @@ class Consumer {
       metrics.applied.inc(Number(plan.to.sequence - plan.from.sequence));
       metrics.dropped.inc(plan.dropped);
       metrics.quarantined.inc(plan.poison.length);
+      metrics.unknownEntities.inc(plan.unknown);
     } catch (error) {
       if (!isDataError(error)) throw error;
       for (const part of partsOf(broadcasts, error)) {

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Partition } from "./partition.ts";
 
 export interface Metrics {
@@ -6,13 +6,18 @@ export interface Metrics {
   readonly applied: Counter;
   readonly dropped: Counter;
   readonly quarantined: Counter;
+  readonly unknownEntities: Counter;
   readonly resyncs: Counter<"reason">;
   readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
+  readonly accounting: Counter<"acct_status_type">;
+  readonly accountingRefused: Counter;
+  readonly accountingConfirmSeconds: Histogram;
 }
 
-export function createMetrics(partition: Partition): Metrics {
+/** @param readOutbox how many accounting records are undelivered, asked at every scrape; left out when it fails */
+export function createMetrics(partition: Partition, readOutbox: () => Promise<number>): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -37,6 +42,16 @@ export function createMetrics(partition: Partition): Metrics {
     () => partition.lagSeconds,
   );
   gauge("aaa_node_synced", "1 while the node follows the stream", () => Number(partition.synced));
+  new Gauge({
+    name: "aaa_node_accounting_outbox",
+    help: "Accounting records that the broker has not confirmed",
+    registers: [registry],
+    async collect() {
+      const depth = await readOutbox().catch(() => null);
+      if (depth === null) this.reset();
+      else this.set(depth);
+    },
+  });
   return {
     registry,
     applied: counter("aaa_node_applied_total", "Changes put into the database"),
@@ -45,9 +60,24 @@ export function createMetrics(partition: Partition): Metrics {
       "Messages that changed nothing: duplicates, and replaced relays' messages",
     ),
     quarantined: counter("aaa_node_quarantined_total", "Messages set aside because they cannot be applied"),
+    unknownEntities: counter(
+      "aaa_node_unknown_entities_total",
+      "Changes of entities that this version does not know and keeps for one that does",
+    ),
     proofs: counter("aaa_node_proofs_total", "Comparisons of this node's content digest with that of OSS", ["result"]),
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
+    accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),
+    accountingRefused: counter(
+      "aaa_node_accounting_refused_total",
+      "Accounting records that the broker did not take and that are sent again",
+    ),
+    accountingConfirmSeconds: new Histogram({
+      name: "aaa_node_accounting_confirm_seconds",
+      help: "From publishing an accounting record to the broker's confirm",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [registry],
+    }),
   };
 }

@@ -8,7 +8,7 @@ import type { Partition } from "./partition.ts";
 import { readAccount, readDatabaseVersion, readEntitlements } from "./reads.ts";
 import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
 import { issueNonce, verifyNonce } from "./server-nonce.ts";
-import type { SigningKeys } from "./signing-keys.ts";
+import { AccessToken, identityOf, type SigningKeys } from "./signing-keys.ts";
 import { refusalOf } from "./staleness.ts";
 
 // How often OSS says where the stream is.
@@ -25,7 +25,7 @@ const AuthenticateRequest = Type.Object(
 );
 const AuthorizeRequest = Type.Object(
   {
-    accessToken: Type.String({ minLength: 1, maxLength: 4096 }),
+    accessToken: AccessToken,
     service: Type.String({ minLength: 1, maxLength: 128 }),
   },
   strict,
@@ -94,11 +94,7 @@ export function boxRoutes({ pool, keys, partition, metrics, now }: RouteDeps): (
       "/v1/authorize",
       { schema: { body: AuthorizeRequest } },
       async ({ body: { accessToken, service } }) => {
-        const identity = await keys.verifyToken(accessToken, now());
-        if (identity === null) {
-          throw new Problem(401, "invalid-token", "the access token is not valid or has expired; authenticate again");
-        }
-        const { subscriberId, deviceId } = identity;
+        const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
         const [account, entitlements] = await Promise.all([
           readAccount(pool, subscriberId, deviceId),
           readEntitlements(pool, subscriberId, service),

@@ -10,7 +10,12 @@ import {
   readSecret,
   required,
   runForever,
+  Wake,
 } from "@aaa-cluster/service-kit";
+import { drained } from "./accounting/drain.ts";
+import { countUndelivered } from "./accounting/outbox.ts";
+import { accountingSession } from "./accounting/relay.ts";
+import { accountingRoutes } from "./accounting/routes.ts";
 import { type ConsumerDeps, partitionSession } from "./consumer.ts";
 import { createMetrics } from "./metrics.ts";
 import { Partition } from "./partition.ts";
@@ -19,9 +24,11 @@ import { boxRoutes, partitionRoute } from "./routes.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { refusalOf, stalenessLimit } from "./staleness.ts";
 
-const READ_CONNECTIONS = 8;
-// One would do; the second lets a new session start while a lost connection of the last one times out.
-const WRITE_CONNECTIONS = 2;
+const BOX_CONNECTIONS = 8;
+// One for each session would do; the others let a new one start while a lost connection of the last one times out.
+const SESSION_CONNECTIONS = 4;
+// Less than the pod's grace period, see the operator.
+const DRAIN_MS = 20_000;
 
 export interface NodeService extends RunningService {
   /** Where boxes are answered, for example http://127.0.0.1:6600. */
@@ -39,7 +46,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
   const keys = SigningKeys.parse(await readSecret(keysFile));
 
-  const metrics = createMetrics(partition);
+  const metrics = createMetrics(partition, () => countUndelivered(boxPool));
   const app = createHttp({
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
@@ -48,42 +55,51 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   });
   const log = app.log;
   // Apart, so that a storm of boxes does not keep the stream from the database.
-  const readPool = await createPool(database, READ_CONNECTIONS, log);
-  const writePool = await createPool(database, WRITE_CONNECTIONS, log);
+  const boxPool = await createPool(database, BOX_CONNECTIONS, log);
+  const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
     const refusal = refusalOf(partition);
     if (refusal !== null) return refusal.message;
-    return readDatabaseVersion(readPool).then(
+    return readDatabaseVersion(boxPool).then(
       () => null,
       () => "the database cannot be used",
     );
   };
-  await app.register(boxRoutes({ pool: readPool, keys, partition, metrics, now: () => new Date() }));
-  await app.register(partitionRoute(readPool, partition));
+  await app.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now: () => new Date() }));
+  const wake = new Wake();
+  await app.register(
+    accountingRoutes({ pool: boxPool, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
+  );
+  await app.register(partitionRoute(boxPool, partition));
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
 
   const stopping = new AbortController();
+  const forever = { signal: stopping.signal, log };
+  const migrations = new URL("./migrations/", import.meta.url);
   const consumer: ConsumerDeps = {
     broker,
     exchange: env.OSS_EXCHANGE ?? DEFAULT_OSS_EXCHANGE,
-    pool: writePool,
-    migrations: new URL("./migrations/", import.meta.url),
+    pool: sessionPool,
+    migrations,
     partition,
     metrics,
     log,
   };
-  const consuming = runForever("partition", (context) => partitionSession(consumer, context), {
-    signal: stopping.signal,
-    log,
-  });
+  const accounting = { broker, pool: sessionPool, migrations, partition: partition.name, wake, metrics, log };
+  const working = Promise.all([
+    runForever("partition", (context) => partitionSession(consumer, context), forever),
+    runForever("accounting", (context) => accountingSession(accounting, context), forever),
+  ]);
 
   return {
     url,
     async stop() {
       await app.close();
+      const left = await drained(sessionPool, DRAIN_MS);
+      if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");
       stopping.abort();
-      await consuming;
-      await Promise.all([readPool.end(), writePool.end()]);
+      await working;
+      await Promise.all([boxPool.end(), sessionPool.end()]);
     },
   };
 }

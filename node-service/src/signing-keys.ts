@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { SettingsError } from "@aaa-cluster/service-kit";
+import { Problem, SettingsError } from "@aaa-cluster/service-kit";
 import { errors, jwtVerify, SignJWT } from "jose";
 import Type from "typebox";
 import { Compile } from "typebox/compile";
@@ -21,6 +21,9 @@ const JwkSet = Compile(
     ),
   }),
 );
+
+/** An access token as a box sends it. */
+export const AccessToken = Type.String({ minLength: 1, maxLength: 4096 });
 
 /** Who a token was given to. */
 export interface Identity {
@@ -97,6 +100,13 @@ export class SigningKeys {
       return given.length === expected.length && timingSafeEqual(given, expected);
     });
   }
+}
+
+/** Who sent an access token. Throws Problem 401. */
+export async function identityOf(keys: SigningKeys, accessToken: string, now: Date): Promise<Identity> {
+  const identity = await keys.verifyToken(accessToken, now);
+  if (identity !== null) return identity;
+  throw new Problem(401, "invalid-token", "the access token is not valid or has expired; authenticate again");
 }
 
 function readKeys(json: string): { kid: string; k: string }[] {

@@ -21,11 +21,15 @@ export function stalenessLimit(env: Env): StalenessLimit {
 
 /** Why boxes must not be answered from what this node has now, or null. */
 export function refusalOf({ everSynced, freshness, behind, lagSeconds, limit }: Partition): Problem | null {
-  if (!everSynced) return new Problem(503, "not-synced", "this node has no data yet; ask another one");
+  if (!everSynced) return neverSynced();
   if (limit.staleReads === "Serve") return null;
   // What it had when it ended may be as old as it was away.
   if (!freshness.hasCaughtUp) return stale("has not caught up since it started");
   return behind ? stale(`is ${lagSeconds} s behind, and ${limit.maxLagSeconds} s are allowed`) : null;
+}
+
+export function neverSynced(): Problem {
+  return new Problem(503, "not-synced", "this node has no data yet; ask another one");
 }
 
 function stale(how: string): Problem {

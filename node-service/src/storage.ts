@@ -1,5 +1,5 @@
 import type { SnapshotEntity } from "@aaa-cluster/contract";
-import { digestOfTable, sqlState, transaction } from "@aaa-cluster/service-kit";
+import { digestOfTable, transaction } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import type { Plan } from "./batch.ts";
 import type { Place } from "./watermark.ts";
@@ -121,9 +121,4 @@ export async function swapSnapshot(pool: pg.Pool, { place, digest }: Watermark):
     const { epoch, sequence } = place;
     await client.query("update watermark set epoch = $1, sequence = $2, digest = $3", [epoch, sequence, digest]);
   });
-}
-
-/** Whether the database refused a value, so that trying again cannot help. */
-export function isDataError(error: unknown): boolean {
-  return /^(22|23)/.test(sqlState(error) ?? "");
 }

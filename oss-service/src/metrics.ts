@@ -7,6 +7,8 @@ export interface Metrics {
   readonly unroutable: Counter;
   readonly snapshots: Counter<"result">;
   readonly changes: Counter<"entity">;
+  readonly accountingStored: Counter;
+  readonly accountingQuarantined: Counter;
   readonly foreignWrites: Counter;
 }
 
@@ -56,6 +58,16 @@ export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
       name: "aaa_oss_changes_total",
       help: "Committed changes",
       labelNames: ["entity"],
+      registers,
+    }),
+    accountingStored: new Counter({
+      name: "aaa_oss_accounting_records_total",
+      help: "Accounting records stored, each once",
+      registers,
+    }),
+    accountingQuarantined: new Counter({
+      name: "aaa_oss_accounting_quarantined_total",
+      help: "Accounting messages set aside because they cannot be stored",
       registers,
     }),
     foreignWrites: new Counter({

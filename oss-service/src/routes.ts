@@ -222,7 +222,8 @@ async function readLine(text: string, now: Date): Promise<ReadLine> {
   }
 }
 
-function requireToken(request: FastifyRequest, expected: string): void {
+/** Throws Problem 401 unless the request has the API's bearer token. */
+export function requireToken(request: FastifyRequest, expected: string): void {
   const given = request.headers.authorization?.replace(/^Bearer /, "") ?? "";
   // Hashes have the same length, so the comparison takes the same time whatever was sent.
   const hash = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -14,6 +14,8 @@ import {
   SettingsError,
   untilDone,
 } from "@aaa-cluster/service-kit";
+import { accountingSession } from "./accounting/consumer.ts";
+import { accountingRoutes } from "./accounting/routes.ts";
 import { auditSession } from "./audit.ts";
 import { createMetrics } from "./metrics.ts";
 import { RelayDuty, relaySession } from "./relay.ts";
@@ -51,6 +53,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   const pool = await createPool(database, POOL_SIZE, log);
   const duty = new RelayDuty();
   await app.register(provisioningRoutes({ pool, apiToken, metrics }));
+  await app.register(accountingRoutes(pool, apiToken));
   await app.register(relayRoute(pool, instance, duty));
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6700) });
 
@@ -66,6 +69,11 @@ export async function startOssService(env: Env): Promise<OssService> {
         forever,
       ),
       runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
+      runForever(
+        "accounting",
+        (context) => accountingSession({ broker, pool, instance, metrics, log }, context),
+        forever,
+      ),
       runForever("audit", (context) => auditSession({ pool, duty, metrics, log }, context), forever),
     ]);
   };

@@ -55,3 +55,8 @@ export function isDatabaseAway(error: unknown): boolean {
   const { syscall, message } = Object(error);
   return syscall !== undefined || CONNECTION_LOST.test(message);
 }
+
+/** Whether the database refused a value, so that trying again cannot help. */
+export function isDataError(error: unknown): boolean {
+  return /^(22|23)/.test(sqlState(error) ?? "");
+}

@@ -24,6 +24,17 @@ export interface Authorization extends AnsweredBy {
   readonly entitlement?: { readonly id: string; readonly productOfferingId: string };
 }
 
+/** What a box says of a session, by the names of RFC 2866; see `AccountingReport` of the contract. */
+export interface Report {
+  readonly acctSessionId: string;
+  readonly acctStatusType: "Start" | "Interim-Update" | "Stop";
+  readonly accountingRecordNumber: number;
+  readonly acctSessionTime?: number;
+  readonly acctTerminateCause?: string;
+  readonly service: string;
+  readonly eventTime: string;
+}
+
 /** The cluster refused what the box asked; `status` is the HTTP status. */
 export class RefusedError extends Error {
   readonly status: number;
@@ -35,7 +46,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** A set-top box: authenticates with SCRAM-SHA-256 and asks for services. */
+/** A set-top box: authenticates with SCRAM-SHA-256, asks for services and reports their use. */
 export class Box {
   readonly #options: BoxOptions;
   #accessToken = "";
@@ -66,8 +77,14 @@ export class Box {
     return answer as unknown as Authorization;
   }
 
-  async #post(path: string, body: object): Promise<Record<string, unknown>> {
-    const response = await fetch(new URL(path, this.#options.gatewayUrl), {
+  /** Reports the use of a service. Authenticate first. Returns the id under which the cluster keeps the record. */
+  async account(report: Report, gatewayUrl = this.#options.gatewayUrl): Promise<string> {
+    const answer = await this.#post("/v1/accounting", { accessToken: this.#accessToken, ...report }, gatewayUrl);
+    return String(answer.recordId);
+  }
+
+  async #post(path: string, body: object, gatewayUrl = this.#options.gatewayUrl): Promise<Record<string, unknown>> {
+    const response = await fetch(new URL(path, gatewayUrl), {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),

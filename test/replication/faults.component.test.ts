@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { until } from "../lib/until.ts";
 import { startPostgresql } from "../services/postgresql.ts";
 import { startRabbitmq } from "../services/rabbitmq.ts";
+import { startService } from "./process.ts";
 import { contentOf, metricOf, nodeState, population, query, Stack } from "./stack.ts";
 
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
@@ -212,21 +213,8 @@ test("a service that is told to stop ends by itself, and one with wrong settings
   await expect(ended).resolves.toEqual([1, null]);
 }, 30_000);
 
-/** A service in a process of its own, which can be killed. */
-function startProcess(
-  service: string,
-  settings: Record<string, string>,
-  stderr: "inherit" | "pipe" = "inherit",
-): ChildProcess {
-  const main = new URL(`../../${service}/src/main.ts`, import.meta.url).pathname;
-  const env = { ...process.env, NODE_OPTIONS: "", ...settings };
-  const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "inherit", stderr] });
-  cleanup.defer(async () => {
-    child.kill("SIGKILL");
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-  });
-  return child;
-}
+const startProcess = (...args: Parameters<typeof startService>): ChildProcess =>
+  cleanup.use(startService(...args)).child;
 
 /** Ends the database session that holds the relay's lock, unless it belongs to the given replica already. */
 async function endRelaySession(stack: Stack, unless: string): Promise<void> {

@@ -19,8 +19,8 @@ test("OSS and a node need no connection that is not encrypted", async () => {
     const { name } = stack.vhost;
     return (await stack.vhost.management("GET", `/vhosts/${name}/connections`)) as { ssl: boolean }[];
   };
-  await until("the broker shows its connections", async () => (await connections()).length === 3, {
+  await until("the broker shows its connections", async () => (await connections()).length === 5, {
     deadlineMs: 20_000,
   });
-  expect((await connections()).map(({ ssl }) => ssl)).toEqual([true, true, true]);
+  expect((await connections()).map(({ ssl }) => ssl)).toEqual([true, true, true, true, true]);
 }, 60_000);

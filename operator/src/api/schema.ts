@@ -168,6 +168,10 @@ const Oss = Type.Object(
           rule: "!self.startsWith('amq.')",
           message: "names that begin with amq. belong to RabbitMQ: write another name",
         },
+        {
+          rule: "!(self in ['oss_requests', 'accounting'])",
+          message: "oss_requests and accounting are other exchanges of the AaaCluster: write another name",
+        },
       ],
     }),
     resources: resources({ cpu: "50m", memory: "96Mi" }),

@@ -6,7 +6,8 @@ import type { World } from "./world.ts";
 
 /**
  * Makes the volume claims of a cluster its own, so that they go with it and with nothing else, and deletes those of AAA
- * nodes that were scaled away: what they hold is a copy. Returns what could not be done.
+ * nodes that were scaled away: what they hold is a copy, but for accounting records, which they send before they end.
+ * Returns what could not be done.
  */
 export async function tendClaims(
   { world, applier }: { readonly world: World; readonly applier: Applier },

@@ -1,4 +1,7 @@
 import {
+  ACCOUNTING_EXCHANGE,
+  ACCOUNTING_QUEUE,
+  ACCOUNTING_ROUTING_KEY,
   DEFAULT_OSS_EXCHANGE,
   partitionQueue as partitionQueueOfContract,
   REQUESTS_EXCHANGE,
@@ -15,5 +18,8 @@ test("the operator and the services call what is at the broker by the same names
   expect(BROKER.requestsExchange).toBe(REQUESTS_EXCHANGE);
   expect(BROKER.snapshotRequestsQueue).toBe(SNAPSHOT_REQUESTS_QUEUE);
   expect(BROKER.snapshotRequestsKey).toBe(SNAPSHOT_ROUTING_KEY);
+  expect(BROKER.accountingExchange).toBe(ACCOUNTING_EXCHANGE);
+  expect(BROKER.accountingQueue).toBe(ACCOUNTING_QUEUE);
+  expect(BROKER.accountingKey).toBe(ACCOUNTING_ROUTING_KEY);
   expect(partitionQueue("tv-aaa-0")).toBe(partitionQueueOfContract("tv-aaa-0"));
 });

@@ -88,6 +88,10 @@ export const BROKER = {
   partitionPolicy: "aaa-partitions",
   snapshotRequestsQueue: "oss.snapshot-requests",
   snapshotRequestsKey: "snapshot",
+  accountingExchange: "accounting",
+  accountingQueue: "oss.accounting",
+  accountingKey: "record",
+  accountingPolicy: "oss-accounting",
 } as const;
 
 /** The queue of an AAA pod. */

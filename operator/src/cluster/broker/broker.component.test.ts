@@ -79,12 +79,32 @@ test.each([
   ["user node", "/users/node"],
   ["permissions of oss", "/permissions/aaa/oss"],
   ["policy aaa-partitions", "/policies/aaa/aaa-partitions"],
+  ["exchange accounting", "/exchanges/aaa/accounting"],
+  ["policy oss-accounting", "/policies/aaa/oss-accounting"],
 ])("the %s that somebody deleted is back", async (what, path) => {
   await rabbitmq.management("DELETE", path);
   const report = await tend();
   expect(report.repaired).toContain(what);
   expect(await tend()).toMatchObject(nothingToDo);
 });
+
+test("an accounting record that was given back thirty times is still there", async () => {
+  const [oss, node] = [await connectAs("oss", "oss-secret"), await connectAs("node", "node-secret")];
+  const consumer = await oss.createChannel();
+  await consumer.assertQueue("oss.accounting", { durable: true, arguments: { "x-queue-type": "quorum" } });
+  await consumer.bindQueue("oss.accounting", "accounting", "record");
+  const publisher = await node.createConfirmChannel();
+  publisher.publish("accounting", "record", Buffer.from("money"), { mandatory: true, persistent: true });
+  await publisher.waitForConfirms();
+  for (let turn = 0; turn < 30; turn += 1) {
+    const message = await until("the record is there", () => consumer.get("oss.accounting"), { deadlineMs: 10_000 });
+    consumer.reject(message, true);
+  }
+  await until("the record is there", () => consumer.get("oss.accounting"), { deadlineMs: 10_000 });
+  await consumer.deleteQueue("oss.accounting");
+  await oss.close();
+  await node.close();
+}, 60_000);
 
 const unbind = (): Promise<unknown> => rabbitmq.management("DELETE", `/bindings/aaa/e/oss_exchange/q/${QUEUE}/~`);
 const isBound = async (): Promise<boolean> =>

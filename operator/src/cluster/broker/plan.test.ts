@@ -70,7 +70,9 @@ test("an empty broker gets everything but bindings of queues that do not exist",
     "PUT /permissions/aaa/node",
     "PUT /exchanges/aaa/oss_exchange",
     "PUT /exchanges/aaa/oss_requests",
+    "PUT /exchanges/aaa/accounting",
     "PUT /policies/aaa/aaa-partitions",
+    "PUT /policies/aaa/oss-accounting",
   ]);
 });
 
@@ -98,12 +100,19 @@ test.each([
   ["was changed", (definition: object) => ({ ...definition, overflow: "reject-publish" })],
   ["got a key too many", (definition: object) => ({ ...definition, "message-ttl": 1 })],
 ])("a policy that %s is set again", (_, change) => {
-  const policies = asWanted().policies.map((policy) => ({ ...policy, definition: { ...change(policy.definition) } }));
+  const policies = asWanted().policies.map((policy) =>
+    policy.name === "aaa-partitions" ? { ...policy, definition: { ...change(policy.definition) } } : policy,
+  );
   expect(plan({ policies })).toEqual(["PUT /policies/aaa/aaa-partitions"]);
 });
 
 test("the policy never rejects: one dead node must not block every broadcast", () => {
   expect(topology().policies[0]?.definition).toMatchObject({ overflow: "drop-head" });
+});
+
+test("no policy bounds the accounting queue or throws away what it holds: it is money", () => {
+  const applied = topology().policies.filter(({ pattern }) => new RegExp(pattern).test("oss.accounting"));
+  expect(applied.map(({ definition }) => definition)).toEqual([{ "delivery-limit": -1 }]);
 });
 
 test("a queue that lost its binding is bound again", () => {
@@ -117,7 +126,7 @@ test("a binding that is missing is a repair only when the queue was used: before
   expect(steps.filter(({ isRepair }) => isRepair).map(({ what }) => what)).toEqual([
     "binding of aaa.partition.tv-aaa-0 to oss_exchange",
   ]);
-  expect(steps).toHaveLength(3);
+  expect(steps).toHaveLength(4);
 });
 
 test("the queue of a node that was scaled away is deleted, once its pod is gone", () => {
@@ -148,6 +157,14 @@ test("the permissions are exactly what each role needs", () => {
   expect(allows(oss?.permissions.read, "aaa.partition.tv-aaa-0")).toBe(false);
   expect(allows(node?.permissions.write, "oss_exchange")).toBe(false);
   expect(allows(node?.permissions.read, "oss_exchange")).toBe(true);
+  expect(allows(node?.permissions.write, "accounting")).toBe(true);
+  for (const right of ["configure", "read"] as const)
+    expect(allows(node?.permissions[right], "accounting")).toBe(false);
+  for (const right of ["configure", "write", "read"] as const) {
+    expect(allows(node?.permissions[right], "oss.accounting")).toBe(false);
+  }
+  expect(allows(oss?.permissions.read, "accounting")).toBe(true);
+  expect(allows(oss?.permissions.write, "accounting")).toBe(false);
   expect(allows(node?.permissions.configure, "oss.snapshot-requests")).toBe(false);
 });
 
@@ -163,6 +180,6 @@ test.each([[["administrator"]], ["management"]])("a user to whom somebody gave t
 
 test("a queue that goes comes last, so that one which cannot be deleted keeps nothing from being repaired", () => {
   const steps = plan({ bindings: [] }, topology(["tv-aaa-0"], 1));
-  expect(steps).toHaveLength(3);
+  expect(steps).toHaveLength(4);
   expect(steps.at(-1)).toBe("DELETE /queues/aaa/aaa.partition.tv-aaa-1");
 });

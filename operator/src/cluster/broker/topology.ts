@@ -51,11 +51,11 @@ export function permissionsOf(exchange: string): { readonly oss: Permissions; re
     oss: {
       configure: "^oss\\.",
       write: `^(${escaped(exchange)}|amq\\.default|oss\\..*)$`,
-      read: `^(oss\\..*|${BROKER.requestsExchange})$`,
+      read: `^(oss\\..*|${BROKER.requestsExchange}|${BROKER.accountingExchange})$`,
     },
     node: {
       configure: "^aaa\\.(partition|snapshot)\\.",
-      write: `^(aaa\\.(partition|snapshot)\\..*|${BROKER.requestsExchange})$`,
+      write: `^(aaa\\.(partition|snapshot)\\..*|${BROKER.requestsExchange}|${BROKER.accountingExchange})$`,
       read: `^(aaa\\.(partition|snapshot)\\..*|${escaped(exchange)})$`,
     },
   };
@@ -66,6 +66,7 @@ export function exchangesOf(exchange: string): readonly Exchange[] {
   return [
     { name: exchange, type: "fanout" },
     { name: BROKER.requestsExchange, type: "direct" },
+    { name: BROKER.accountingExchange, type: "direct" },
   ];
 }
 
@@ -99,6 +100,12 @@ export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: re
           expires: broker.queue.expiresAfterSeconds * 1000,
         },
       },
+      {
+        name: BROKER.accountingPolicy,
+        pattern: `^${escaped(BROKER.accountingQueue)}$`,
+        // RabbitMQ's default throws away what was delivered 20 times to a consumer that died, and this is money.
+        definition: { "delivery-limit": -1 },
+      },
     ],
     bindings: [
       ...partitions.map((pod) => ({ source: oss.exchange, destination: partitionQueue(pod), routingKey: "" })),
@@ -107,6 +114,7 @@ export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: re
         destination: BROKER.snapshotRequestsQueue,
         routingKey: BROKER.snapshotRequestsKey,
       },
+      { source: BROKER.accountingExchange, destination: BROKER.accountingQueue, routingKey: BROKER.accountingKey },
     ],
     isAbandoned: (queue) => {
       const ordinal = ordinalOf(queue, partitionQueue(`${names.aaa}-`));

@@ -26,6 +26,10 @@ test("PostgreSQL is up before node-service starts, and until it has ended", () =
   expect(postgresql()).toHaveProperty("startupProbe");
 });
 
+test("node-service has the time to send its accounting records before it is killed", () => {
+  expect(pod().terminationGracePeriodSeconds).toBe(45);
+});
+
 test("nobody outside of the pod reaches its PostgreSQL, so that it needs no password", () => {
   expect(postgresql()).toMatchObject({ args: ["-c", "listen_addresses="] });
   expect(environmentOf(postgresql()).POSTGRES_HOST_AUTH_METHOD).toBe("trust");

@@ -7,6 +7,9 @@ import { dataVolume, env, podNameEnv, restrictedContainer, restrictedPod, servic
 import { postgresqlContainer, SOCKET_DIR } from "./postgresql.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
 
+// node-service sends its accounting records for up to 20 s before it ends, and its database ends after it.
+const GRACE_SECONDS = 45;
+
 export function aaaNodesService(cluster: ValidatedCluster): ServiceManifest {
   return headlessService(cluster, "aaa", cluster.names.aaaNodes, [{ name: "http", port: PORTS.aaa }]);
 }
@@ -25,6 +28,7 @@ export function aaaStatefulSet(cluster: ValidatedCluster): V1StatefulSet & { met
       template: {
         metadata: { labels: componentLabels(name, "aaa") },
         spec: restrictedPod(cluster, "aaa", nodes.scheduling, {
+          terminationGracePeriodSeconds: GRACE_SECONDS,
           initContainers: [nodeDatabase(cluster)],
           containers: [nodeService(cluster)],
           volumes: [
