@@ -12,6 +12,13 @@ export function childrenComeBack(stage: TheStage): void {
   const children = (kind: string): Promise<readonly KubernetesObject[]> =>
     stage().tv.kubectl.list(kind, "app.kubernetes.io/instance=tv,app.kubernetes.io/managed-by=aaa-operator");
 
+  /** The uids of the pods of a workload. */
+  async function podsOf({ spec }: KubernetesObject): Promise<readonly string[]> {
+    const labels: Readonly<Record<string, string>> = spec.selector.matchLabels;
+    const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+    return (await stage().tv.kubectl.list("pods", selector.join(","))).map(({ metadata }) => metadata.uid);
+  }
+
   async function deleteAndAwait(kind: string, { metadata: { name, uid } }: KubernetesObject): Promise<void> {
     const { kubectl } = stage().tv;
     await kubectl.run(["delete", kind, name, "--wait=false"]);
@@ -61,10 +68,20 @@ export function childrenComeBack(stage: TheStage): void {
     async (kind) => {
       const { tv } = stage();
       for (const child of await children(kind)) {
+        const pods = await podsOf(child);
         await deleteAndAwait(kind, child);
+        // Until the garbage collector has taken these, the cluster is as ready as before.
+        await until(
+          `the pods of ${kind} ${child.metadata.name} have gone`,
+          async () => (await podsOf(child)).every((uid) => !pods.includes(uid)),
+          { deadlineMs: 2 * MINUTE_MS },
+        );
         await tv.ready(3 * MINUTE_MS);
       }
-      await tv.provision(sampleSubscribers(301, 310));
+      // kube-proxy hears of the new pods when the operator does, not before.
+      await until("OSS takes what it is sent", () => tv.provision(sampleSubscribers(301, 310)).then(() => true), {
+        deadlineMs: MINUTE_MS,
+      });
       await tv.converged(2, MINUTE_MS);
       const box = await tv.box(7);
       await box.authenticate();
