@@ -17,6 +17,7 @@ export async function limitOf(pool: pg.Pool, events: number, devices: number, ba
       to: { epoch: EPOCH, sequence: BigInt(to) },
       upserts,
       poison: [],
+      unknown: 0,
       dropped: 0,
       taken: upserts.length,
       proof: null,
