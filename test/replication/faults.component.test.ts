@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { until } from "../lib/until.ts";
 import { startPostgresql } from "../services/postgresql.ts";
 import { startRabbitmq } from "../services/rabbitmq.ts";
-import { contentOf, metricOf, nodeState, population, query, Stack } from "./stack.ts";
+import { contentOf, endRelaySession, metricOf, nodeState, population, query, Stack } from "./stack.ts";
 
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 
@@ -55,7 +55,7 @@ test("a relay that is killed or falls asleep is replaced with no event lost, rep
     await until(
       `${instance} relays`,
       async () => {
-        await endRelaySession(stack, instance);
+        await endRelaySession(stack.ossDatabase.url, instance);
         return (await stack.stream()).relay === instance;
       },
       DEADLINE,
@@ -63,7 +63,7 @@ test("a relay that is killed or falls asleep is replaced with no event lost, rep
     await until(`${instance} has published`, async () => BigInt((await stack.stream()).published) > 0n, DEADLINE);
     replica.kill(fate);
     // As the server does by itself when the keepalives of a machine that is gone stay unanswered.
-    await endRelaySession(stack, "oss-writer");
+    await endRelaySession(stack.ossDatabase.url, "oss-writer");
     await until("the writer relays again", async () => (await stack.stream()).relay === "oss-writer", DEADLINE);
     replica.kill("SIGCONT");
   }
@@ -226,16 +226,6 @@ function startProcess(
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   });
   return child;
-}
-
-/** Ends the database session that holds the relay's lock, unless it belongs to the given replica already. */
-async function endRelaySession(stack: Stack, unless: string): Promise<void> {
-  await query(
-    stack.ossDatabase.url,
-    `select pg_terminate_backend(pid) from pg_locks, relay
-     where locktype = 'advisory' and objsubid = 1 and granted and instance <> '${unless}'
-       and database = (select oid from pg_database where datname = current_database())`,
-  );
 }
 
 interface Queue {
