@@ -8,7 +8,7 @@ import { makeCertificate } from "../../test/services/certificate.ts";
 import { type FreshDatabase, freshDatabase } from "../../test/services/fresh.ts";
 import { libpqEnv, query, WITH_PASSWORD } from "../../test/services/postgresql.ts";
 import { sharedPostgresql } from "../../test/services/shared.ts";
-import { createPool, databaseSettings, type Env, isDatabaseAway } from "./index.ts";
+import { createPool, databaseSettings, type Env, isDatabaseAway, transaction } from "./index.ts";
 
 const { host, port, ca = "" } = sharedPostgresql();
 const { log } = fastify();
@@ -84,4 +84,17 @@ test("a changed password is taken from its file by the next connection", async (
   } finally {
     await query(port, `drop role ${PGUSER}`);
   }
+});
+
+test("a transaction that loses its connection between two statements fails as if the database were away, and no more", async () => {
+  const pool = await poolWith({});
+  const failure: unknown = await transaction(pool, async (client) => {
+    const { rows } = await client.query("select pg_backend_pid() as pid");
+    const ended = new Promise((resolve) => client.once("end", resolve));
+    await query(port, `select pg_terminate_backend(${rows[0].pid})`);
+    await ended;
+    await client.query("select");
+  }).catch((error: unknown) => error);
+  expect(isDatabaseAway(failure)).toBe(true);
+  await transaction(pool, (client) => client.query("select"));
 });
