@@ -29,8 +29,8 @@ test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine
 bench: $(READY) ## Measure: NAME=controller-core, or NAME=scale
 	@node test/bench/main.ts $(NAME)
 
-fuzz-replication: $(READY) ## Random faults against replication: SEEDS=1000 from 1, or SEED=n alone; SECONDS=8 of faults each
-	@SEEDS=$(SEEDS) SEED=$(SEED) SECONDS=$(SECONDS) node test/replication/fuzz/main.ts
+fuzz-replication: $(READY) ## Break replication at random: SEEDS=1000 FROM=1, or SEED=n alone; FAULT_SECONDS=8
+	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) FAULT_SECONDS=$(FAULT_SECONDS) node test/replication/fuzz/main.ts
 
 check: $(READY) ## Lint and types alone
 	@npm run --silent lint && npm run --silent types

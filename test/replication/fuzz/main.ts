@@ -8,9 +8,10 @@ const DEFAULT_SEEDS = 1_000;
 // Seed after seed until one fails.
 await runMain(async () => {
   const one = numberIn("SEED");
-  const lengthMs = (numberIn("SECONDS") ?? LENGTH_MS / 1000) * 1000;
-  const seeds =
-    one === null ? Array.from({ length: numberIn("SEEDS") ?? DEFAULT_SEEDS }, (_, index) => index + 1) : [one];
+  const lengthMs = (numberIn("FAULT_SECONDS") ?? LENGTH_MS / 1000) * 1000;
+  const from = one ?? numberIn("FROM") ?? 1;
+  const count = one === null ? (numberIn("SEEDS") ?? DEFAULT_SEEDS) : 1;
+  const seeds = Array.from({ length: count }, (_, index) => from + index);
   await using servers = await startServers();
   let passed = 0;
   for (const seed of seeds) {
@@ -25,7 +26,8 @@ await runMain(async () => {
     }
     const { accepted, refused, unknown } = result.writes;
     const writes = `${accepted} writes accepted, ${refused} refused, ${unknown} without an answer`;
-    say(`seed ${seed}: ok in ${took}, ${result.injected.length} faults, ${writes}`);
+    const faults = `${result.injected.length} of ${result.plan.faults.length} faults`;
+    say(`seed ${seed}: ok in ${took}, ${faults}, ${writes}`);
     passed += 1;
   }
   say(`${passed} of ${seeds.length} seeds passed`);
