@@ -14,7 +14,7 @@ import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts"
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { commitPlan, isDataError, readWatermark } from "./storage.ts";
+import { checkWatermark, commitPlan, isDataError, readWatermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
 const PREFETCH = 300;
@@ -137,9 +137,11 @@ class Consumer {
   /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
   async #write(plan: Plan): Promise<void> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
-    if (!changes && plan.poison.length === 0) return;
     const { pool, log } = this.#deps;
-    await untilDone("commit", () => commitPlan(pool, plan), {
+    // A position comes at intervals, so that a database that was emptied or restored is noticed without any event.
+    const nothing = !changes && plan.poison.length === 0;
+    const work = (): Promise<void> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(pool, plan));
+    await untilDone("commit", work, {
       signal: this.#broker.signal,
       log,
       retryIf: isDatabaseAway,

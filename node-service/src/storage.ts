@@ -51,9 +51,13 @@ export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: P
       poison.map(({ body }) => body),
     ],
   });
-  if (rowCount === 1) return;
+  if (rowCount !== 1) await checkWatermark(pool, to);
+}
+
+/** Throws ForeignWriteError unless the watermark in the database is the given one. */
+export async function checkWatermark(pool: pg.Pool, mine: Place): Promise<void> {
   const found = await readWatermark(pool);
-  if (found.epoch !== to.epoch || found.sequence !== to.sequence) throw new ForeignWriteError();
+  if (found.epoch !== mine.epoch || found.sequence !== mine.sequence) throw new ForeignWriteError();
 }
 
 /** Makes an empty table beside the live one, for a snapshot. */

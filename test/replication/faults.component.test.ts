@@ -155,6 +155,19 @@ test.each([
   60_000,
 );
 
+test("a node whose database lost its data repairs itself though nothing changes any more", async () => {
+  const stack = await startStack();
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.bulk(population(20));
+  await stack.untilSynced(node);
+  const content = await contentOf(database);
+  await query(database, "drop schema public cascade; create schema public");
+  await until("the database is filled again", async () => (await contentOf(database)).length > 0, DEADLINE);
+  expect(await contentOf(database)).toEqual(content);
+}, 60_000);
+
 test("an OSS restored to an older state makes every node take a snapshot", async () => {
   const stack = await startStack();
   const oss = await stack.startOss();
