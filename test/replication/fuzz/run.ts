@@ -102,15 +102,18 @@ async function lookAround(
   told: readonly Told[],
   observations: readonly Observation[],
 ): Promise<Run> {
-  const ends = await Promise.all(NODES.map((node) => world.observe(node)));
-  const quarantined = await Promise.all(NODES.map(async (node) => [node, await world.quarantined(node)] as const));
+  // A node that is stuck may not even have its tables.
+  const ends = await Promise.all(NODES.map((node) => world.observe(node).catch(() => null)));
+  const quarantined = await Promise.all(
+    NODES.map(async (node) => [node, await world.quarantined(node).catch(() => 0)] as const),
+  );
   return {
     plan,
     told,
     committed: await world.committed(),
     oss: await world.stream(),
     ossEntities: await world.ossEntities(),
-    observations: [...observations, ...ends],
+    observations: [...observations, ...ends.filter((end) => end !== null)],
     resyncs: world.resyncs(),
     quarantined: Object.fromEntries(quarantined),
     crashes: [...world.processes.values()].flatMap(({ crashes }) => crashes),

@@ -160,7 +160,9 @@ export class World implements AsyncDisposable {
     const following = async (): Promise<boolean> => {
       const oss = await this.stream();
       const nodes = await Promise.all(NODES.map((node) => this.#placeOf(node)));
-      const behind = nodes.filter(({ epoch, sequence }) => epoch !== `${oss.epoch}` || sequence !== `${oss.sequence}`);
+      const behind = nodes.filter(
+        ({ epoch, sequence, synced }) => !synced || epoch !== `${oss.epoch}` || sequence !== `${oss.sequence}`,
+      );
       if (oss.epoch > 0n && oss.published === oss.sequence && behind.length === 0) return true;
       throw new Error(`OSS is at ${oss.epoch}/${oss.sequence}, published ${oss.published}; ${JSON.stringify(nodes)}`);
     };
@@ -193,10 +195,12 @@ export class World implements AsyncDisposable {
     await this.#owned.disposeAsync();
   }
 
+  /** Where a node is: in its database, while the process itself says that it follows. */
   async #placeOf(node: string): Promise<{ node: string; epoch: string; sequence: string; synced: boolean }> {
     const response = await fetch(new URL("/v1/partition", this.process(node).url));
-    const { epoch, sequence, synced } = (await response.json()) as { epoch: string; sequence: string; synced: boolean };
-    return { node, epoch, sequence, synced };
+    const { synced } = (await response.json()) as { synced: boolean };
+    const { epoch, sequence } = await this.observe(node);
+    return { node, epoch: `${epoch}`, sequence: `${sequence}`, synced };
   }
 }
 
