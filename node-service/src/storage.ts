@@ -82,9 +82,17 @@ export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: P
       poison.map(({ body }) => body),
     ],
   });
-  if (rows[0] !== undefined) return BigInt(rows[0].digest);
+  const [row] = rows;
+  return row === undefined ? checkWatermark(pool, to) : BigInt(row.digest);
+}
+
+/**
+ * Throws ForeignWriteError unless the watermark in the database is at the given place.
+ * @returns the content digest there
+ */
+export async function checkWatermark(pool: pg.Pool, mine: Place): Promise<bigint> {
   const { place, digest } = await readWatermark(pool);
-  if (place.epoch !== to.epoch || place.sequence !== to.sequence) throw new ForeignWriteError();
+  if (place.epoch !== mine.epoch || place.sequence !== mine.sequence) throw new ForeignWriteError();
   return digest;
 }
 
