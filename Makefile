@@ -41,8 +41,11 @@ images: $(READY) ## Build the container images
 crds: $(READY) ## Regenerate the CRD and docs/reference.md from the schema
 	@node operator/src/api/generate.ts
 
+openapi: $(READY) ## Regenerate docs/oss-openapi.json from the table of operations
+	@node oss-service/src/api/generate.ts
+
 # Node 24 itself comes with the packages.
 $(READY): package-lock.json
 	@sh test/bootstrap.sh
 
-.PHONY: help up down status kubeconfig test bench check format images crds
+.PHONY: help up down status kubeconfig test bench check format images crds openapi

@@ -16,7 +16,7 @@ import {
 } from "@aaa-cluster/service-kit";
 import { createMetrics } from "./metrics.ts";
 import { RelayDuty, relaySession } from "./relay.ts";
-import { provisioningRoutes, relayRoute } from "./routes.ts";
+import { openApiRoute, provisioningRoutes, relayRoute } from "./routes.ts";
 import { snapshotSession } from "./snapshot-server.ts";
 import { readStream } from "./sql.ts";
 
@@ -51,6 +51,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   const duty = new RelayDuty();
   await app.register(provisioningRoutes({ pool, apiToken, metrics }));
   await app.register(relayRoute(pool, instance, duty));
+  await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6700) });
 
   const stopping = new AbortController();
