@@ -47,8 +47,11 @@ crds: $(READY) ## Regenerate the CRD and docs/reference.md from the schema
 asyncapi: $(READY) ## Regenerate docs/asyncapi.json from the contract between the services
 	@node contract/src/generate.ts
 
+openapi: $(READY) ## Regenerate docs/oss-openapi.json from the table of operations
+	@node oss-service/src/api/generate.ts
+
 # Node 24 itself comes with the packages.
 $(READY): package-lock.json
 	@sh test/bootstrap.sh
 
-.PHONY: help up down status kubeconfig test bench fuzz-replication check format images crds asyncapi
+.PHONY: help up down status kubeconfig test bench fuzz-replication check format images crds asyncapi openapi

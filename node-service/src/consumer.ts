@@ -20,8 +20,9 @@ import { checkWatermark, commitPlan, isContentOurs, readWatermark, type Watermar
 import type { Place } from "./watermark.ts";
 
 /** How many messages one transaction takes at most. */
-export const BATCH = 300;
-const PREFETCH = BATCH;
+export const BATCH = 500;
+/** The next batch comes while one is committed. */
+const PREFETCH = 2 * BATCH;
 const LAG_EVERY_MS = 2_000;
 const AUDIT_EVERY_MS = 600_000;
 /** A node that is still different after a snapshot is not helped by another one at once. */
@@ -116,7 +117,7 @@ class Consumer {
 
   /** Commits and acknowledges what has arrived, up to the first gap; a gap at the front is closed. */
   async #take(): Promise<void> {
-    const broadcasts = this.#deliveries.map(({ broadcast }) => broadcast);
+    const broadcasts = this.#deliveries.slice(0, BATCH).map(({ broadcast }) => broadcast);
     const plan = planBatch(this.#partition.watermark, broadcasts);
     const last = this.#deliveries[plan.taken - 1];
     if (last === undefined) return this.resync("gap");

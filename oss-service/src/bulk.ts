@@ -1,30 +1,7 @@
 import { Problem } from "@aaa-cluster/service-kit";
+import type { BulkAnswer, ChunkAnswer, ChunksEnd } from "./api/schemas.ts";
 import { allOf, changesOf, chunksOf, type Line, linesOf, noLines } from "./bulk-lines.ts";
 import type { Write, Written } from "./store.ts";
-
-/** What was done with a request, or with one chunk of it. */
-export interface BulkAnswer {
-  readonly accepted: number;
-  readonly created: number;
-  readonly changed: number;
-  readonly deleted: number;
-  /** The sequence number of the last event. */
-  readonly sequence: string;
-}
-
-/** One line of the answer to a request that is committed in chunks. All lines up to and with `through` are applied. */
-export type ChunkAnswer = BulkAnswer & { readonly through: number };
-
-/** The last line of such an answer. Without it the connection broke, and more may be applied than the answer says. */
-export interface ChunksEnd {
-  readonly complete: boolean;
-  readonly through: number;
-  readonly accepted: number;
-  readonly sequence: string | null;
-  /** The line from which the rest is to be sent again, and why; only when not complete. */
-  readonly sendAgainFrom?: number;
-  readonly problem?: object;
-}
 
 export interface BulkWrite {
   /** What makes these lines the same ones when they are sent again. */

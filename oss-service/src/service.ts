@@ -19,7 +19,7 @@ import { accountingRoutes } from "./accounting/routes.ts";
 import { auditSession } from "./audit.ts";
 import { createMetrics } from "./metrics.ts";
 import { RelayDuty, relaySession } from "./relay.ts";
-import { provisioningRoutes, relayRoute } from "./routes.ts";
+import { openApiRoute, provisioningRoutes, relayRoute } from "./routes.ts";
 import { snapshotSession } from "./snapshot-server.ts";
 import { readStream } from "./sql.ts";
 
@@ -55,6 +55,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   await app.register(provisioningRoutes({ pool, apiToken, metrics }));
   await app.register(accountingRoutes(pool, apiToken));
   await app.register(relayRoute(pool, instance, duty));
+  await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6700) });
 
   const stopping = new AbortController();

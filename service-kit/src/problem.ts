@@ -1,3 +1,13 @@
+/** The members of a problem on the wire (RFC 9457). */
+export interface ProblemDetails {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** Everything that is wrong, where that is more than one thing. */
+  readonly errors?: string[];
+}
+
 /** An error with an answer for the caller, sent as application/problem+json (RFC 9457). */
 export class Problem extends Error {
   readonly status: number;
@@ -13,13 +23,13 @@ export class Problem extends Error {
     this.errors = errors;
   }
 
-  toJSON(): object {
+  toJSON(): ProblemDetails {
     return {
       type: `urn:aaacluster:problem:${this.code}`,
       title: this.code.replaceAll("-", " "),
       status: this.status,
       detail: this.message,
-      ...(this.errors.length === 0 ? {} : { errors: this.errors }),
+      ...(this.errors.length === 0 ? {} : { errors: [...this.errors] }),
     };
   }
 }

@@ -215,12 +215,3 @@ test("after a refusal in the middle of what is sent, the same connection serves 
   }
   expect(agent.connections).toBe(1);
 });
-
-test("a caller that reads the answer only when it has sent everything gets all of it", async () => {
-  const sending = begin();
-  // Every line is a chunk of its own, so that the answer is long.
-  for (let round = 0; round < 1_000; round += 1) sending.write(`${offering("same", `${round}`)}\n`);
-  const answers = parse(await finish(sending));
-  expect(answers).toHaveLength(1_001);
-  expect(answers.at(-1)).toMatchObject({ complete: true, accepted: 1_000 });
-}, 60_000);

@@ -45,24 +45,24 @@ export class Oss implements AsyncDisposable {
     });
   }
 
-  /** Calls the API of a replica, by default the first. A body that is no string is sent as JSON. */
-  async call(
+  /** Sends a request to a replica, by default the first. A body that is no string is sent as JSON. */
+  async send(
     method: string,
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
     to?: OssService,
-  ): Promise<Answer> {
+  ): Promise<Response> {
     const type = typeof body === "string" ? "application/x-ndjson" : "application/json";
-    const request = this.request(
-      method,
-      path,
-      { ...(body === undefined ? {} : { "content-type": type }), ...headers },
-      to,
-    );
-    const response = await fetch(request, {
+    const contentType: Record<string, string> = body === undefined ? {} : { "content-type": type };
+    return fetch(this.request(method, path, { ...contentType, ...headers }, to), {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
+  }
+
+  /** Sends a request like `send` and reads the JSON of its answer. */
+  async call(...request: Parameters<Oss["send"]>): Promise<Answer> {
+    const response = await this.send(...request);
     const text = await response.text();
     return { status: response.status, etag: response.headers.get("etag"), body: text === "" ? {} : JSON.parse(text) };
   }
