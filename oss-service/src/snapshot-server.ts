@@ -9,6 +9,7 @@ import {
 import {
   BrokerSession,
   type BrokerSettings,
+  isDatabaseAway,
   type Logger,
   type SessionContext,
   transaction,
@@ -17,6 +18,7 @@ import {
 import type { ConfirmChannel, ConsumeMessage } from "amqplib";
 import type pg from "pg";
 import type { Metrics } from "./metrics.ts";
+import { readStream } from "./sql.ts";
 
 const AT_A_TIME = 2;
 const CHUNK = 500;
@@ -30,8 +32,10 @@ export interface SnapshotServerDeps {
   readonly log: Logger;
 }
 
-/** Answers snapshot requests until the broker is lost. */
+/** Answers snapshot requests until the broker or the database is lost; then another replica gets them. */
 export async function snapshotSession(deps: SnapshotServerDeps, { signal, ready }: SessionContext): Promise<void> {
+  // A replica that has no database must take no request from one that has.
+  await readStream(deps.pool);
   await using broker = await BrokerSession.open(deps.broker, `snapshots ${deps.instance}`, signal);
   const requests = await broker.setUp(async () => {
     const channel = await broker.channel();
@@ -59,7 +63,7 @@ export async function snapshotSession(deps: SnapshotServerDeps, { signal, ready 
   }
 }
 
-/** A request that cannot be answered is dropped: its node asks again. */
+/** A request that cannot be answered is dropped: its node asks again. Rejects when the database is away. */
 async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, message: ConsumeMessage): Promise<void> {
   try {
     const request = decodeSnapshotRequest(message.content);
@@ -72,6 +76,7 @@ async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, me
   } catch (error) {
     deps.log.warn({ err: error }, "could not send a snapshot");
     deps.metrics.snapshots.inc({ result: "failed" });
+    if (isDatabaseAway(error)) throw error;
   }
 }
 
