@@ -11,6 +11,7 @@ import {
   type BrokerSettings,
   digestOfTable,
   digestText,
+  isDatabaseAway,
   type Logger,
   type SessionContext,
   transaction,
@@ -19,6 +20,7 @@ import {
 import type { ConfirmChannel, ConsumeMessage } from "amqplib";
 import type pg from "pg";
 import type { Metrics } from "./metrics.ts";
+import { readStream } from "./sql.ts";
 
 const AT_A_TIME = 2;
 const CHUNK = 500;
@@ -32,8 +34,10 @@ export interface SnapshotServerDeps {
   readonly log: Logger;
 }
 
-/** Answers snapshot requests until the broker is lost. */
+/** Answers snapshot requests until the broker or the database is lost; then another replica gets them. */
 export async function snapshotSession(deps: SnapshotServerDeps, { signal, ready }: SessionContext): Promise<void> {
+  // A replica that has no database must take no request from one that has.
+  await readStream(deps.pool);
   await using broker = await BrokerSession.open(deps.broker, `snapshots ${deps.instance}`, signal);
   const requests = await broker.setUp(async () => {
     const channel = await broker.channel();
@@ -61,7 +65,7 @@ export async function snapshotSession(deps: SnapshotServerDeps, { signal, ready 
   }
 }
 
-/** A request that cannot be answered is dropped: its node asks again. */
+/** A request that cannot be answered is dropped: its node asks again. Rejects when the database is away. */
 async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, message: ConsumeMessage): Promise<void> {
   try {
     const request = decodeSnapshotRequest(message.content);
@@ -74,6 +78,7 @@ async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, me
   } catch (error) {
     deps.log.warn({ err: error }, "could not send a snapshot");
     deps.metrics.snapshots.inc({ result: "failed" });
+    if (isDatabaseAway(error)) throw error;
   }
 }
 

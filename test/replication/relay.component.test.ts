@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import type { OssService } from "../../oss-service/src/service.ts";
 import { TcpGate } from "../fault/tcp-gate.ts";
 import { until } from "../lib/until.ts";
-import { sharedRabbitmq } from "../services/shared.ts";
-import { Stack } from "./stack.ts";
+import { sharedPostgresql, sharedRabbitmq } from "../services/shared.ts";
+import { metricOf, nodeState, Stack } from "./stack.ts";
 
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 
@@ -42,3 +42,23 @@ test("of two OSS replicas one says that it relays, and none while the broker can
   );
   expect(await relaying()).toHaveLength(1);
 }, 60_000);
+
+test("a snapshot that OSS cannot send because its database is away is sent when it is back, with no second request", async () => {
+  await using stack = await Stack.start();
+  await using gate = await TcpGate.start(sharedPostgresql().port);
+  const oss = await stack.startOss("oss-0", { PGPORT: `${gate.port}` });
+  await until("it takes requests", () => hasConsumer(stack, "oss.snapshot-requests"), DEADLINE);
+  gate.close();
+  const node = await stack.startNode("tv-aaa-0");
+  const failed = 'aaa_oss_snapshots_total{result="failed"}';
+  await until("it could not send the snapshot", async () => (await metricOf(oss, failed)) > 0, DEADLINE);
+  gate.open();
+  // A node asks again after 30 s of silence.
+  const synced = async (): Promise<boolean> => (await nodeState(node)).synced;
+  await until("the node has its snapshot", synced, { ...DEADLINE, deadlineMs: 20_000 });
+}, 60_000);
+
+async function hasConsumer(stack: Stack, queue: string): Promise<boolean> {
+  const found = (await stack.vhost.management("GET", `/queues/${stack.vhost.name}/${queue}`)) as { consumers?: number };
+  return (found.consumers ?? 0) > 0;
+}
