@@ -305,6 +305,22 @@ test("a node that is told to stop first delivers what it has accepted", async ()
   await untilStored(20);
 }, 60_000);
 
+test("what the nodes delivered within a day can be sent again to an OSS that was restored without it", async () => {
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  const box = await synced(node);
+  for (const number of range(0, 10)) await box.account(report(number));
+  await untilStored(10);
+  await until("the outbox is empty", async () => (await outboxes(node)) === 0, DEADLINE);
+  await query(stack.ossDatabase.url, "delete from accounting where position > 5");
+  await query(database, "update accounting set delivered_at = null");
+  await untilStored(10);
+  await until("the outbox is empty again", async () => (await outboxes(node)) === 0, DEADLINE);
+  expect(new Set(await stored()).size).toBe(10);
+  expect(await quarantined()).toEqual([]);
+}, 60_000);
+
 test("whatever breaks, a record that a box got a 2xx for is at OSS, once", async () => {
   const broker = await gateTo(sharedRabbitmq().port);
   const ossDatabase = await gateTo(sharedPostgresql().port);
