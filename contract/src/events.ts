@@ -70,7 +70,7 @@ export function isStreamPosition(broadcast: Broadcast): broadcast is StreamPosit
 }
 
 /**
- * Reads a message of the broadcast exchange. What a newer OSS may add is taken (decision 10): members, types of event, and
+ * Reads a message of the broadcast exchange. What a newer OSS may add is taken (decision 3): members, types of event, and
  * entities, whose payload is not looked into. Throws ContractError when it is not a message of this contract.
  */
 export function decodeBroadcast(body: Buffer): Broadcast {

@@ -16,10 +16,12 @@ import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts"
 import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
+import { checkWatermark, commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
-const PREFETCH = 300;
+/** How many messages one transaction takes at most. */
+export const BATCH = 300;
+const PREFETCH = BATCH;
 const LAG_EVERY_MS = 2_000;
 const AUDIT_EVERY_MS = 600_000;
 /** A node that is still different after a snapshot is not helped by another one at once. */
@@ -161,9 +163,11 @@ class Consumer {
   /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
   async #write(plan: Plan): Promise<bigint> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
-    if (!changes && plan.poison.length === 0) return this.#partition.digest;
     const { pool, log } = this.#deps;
-    return untilDone("commit", () => commitPlan(pool, plan), {
+    // A position comes at intervals, so that a database that was emptied or restored is noticed without any event.
+    const nothing = !changes && plan.poison.length === 0;
+    const work = (): Promise<bigint> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(pool, plan));
+    return untilDone("commit", work, {
       signal: this.#broker.signal,
       log,
       retryIf: isDatabaseAway,

@@ -63,14 +63,12 @@ export async function toChange(entity: EntityName, id: string, input: unknown, n
   return { entity, id, payload: await complete[entity](input as never, now) };
 }
 
-/** Reads one line of a bulk request: `{ "entity": ..., "id": ..., "payload": { ... } | null }`. */
-export async function lineToChange(line: string, now: Date): Promise<Change> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw invalid(["is not a JSON object"]);
-  }
+/**
+ * Turns what is written on a line of a bulk request, `{ "entity": ..., "id": ..., "payload": { ... } | null }`, into a
+ * change. Throws Problem 400 as above.
+ */
+export async function lineToChange(value: unknown, now: Date): Promise<Change> {
+  if (typeof value !== "object" || value === null) throw invalid(["is not a JSON object"]);
   if (!bulkLine.Check(value)) throw invalid(describeErrors(bulkLine.Errors(value)));
   return toChange(value.entity, value.id, value.payload, now);
 }

@@ -1,11 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { Readable } from "node:stream";
 import { type EntityName, eventTypeOf } from "@aaa-cluster/contract";
-import { Problem } from "@aaa-cluster/service-kit";
+import { Problem, problemOf } from "@aaa-cluster/service-kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type pg from "pg";
-import { type Change, keyOf, type OutboxBody, type Stored } from "./change.ts";
+import { type BulkAnswer, type BulkWrite, commitAll, commitInChunks } from "./bulk.ts";
+import type { OutboxBody, Stored } from "./change.ts";
 import { fingerprintOf, type IdempotentRequest, idempotencyKeyOf } from "./idempotency.ts";
-import { lineToChange, toChange } from "./inputs.ts";
+import { toChange } from "./inputs.ts";
 import { mergePatch } from "./merge-patch.ts";
 import type { Metrics } from "./metrics.ts";
 import { checkPreconditions, etagOf, isNotModified, type Preconditions, preconditionsOf } from "./preconditions.ts";
@@ -13,9 +15,9 @@ import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
 import { type Existing, existing, read, type Write, type WriteRequest, write } from "./store.ts";
 
-const BULK_BYTES = 16 * 1024 * 1024;
-const BULK_LINES = 10_000;
-const ERRORS_SHOWN = 100;
+const NDJSON = "application/x-ndjson";
+// A caller that reads the answer only when it has sent everything must not block itself before so many bytes of it.
+const UNREAD_ANSWERS = 16 * 1024 * 1024;
 const MERGE_PATCH = "application/merge-patch+json";
 
 const collections: Record<string, EntityName> = {
@@ -29,6 +31,11 @@ interface Entity {
   Params: { id: string };
 }
 
+type Commit = <T>(request: WriteRequest<T>) => Promise<T>;
+
+/** What makes a request the same one when it is sent again; null when it came without a key. Throws Problem 400. */
+type Identify = (request: FastifyRequest, content: unknown, part?: number) => IdempotentRequest | null;
+
 type Decide = (before: Stored, preconditions: Preconditions) => ReturnType<Write["decide"]>;
 
 export interface RouteDeps {
@@ -39,23 +46,22 @@ export interface RouteDeps {
 
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
 export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
-  const commit = async <T>(request: WriteRequest<T>): Promise<T> => {
+  const commit: Commit = async (request) => {
     const { answer, written } = await write(pool, request, new Date());
     for (const { entity } of written?.events ?? []) metrics.changes.inc({ entity });
     return answer;
   };
-  const idempotent = ({ method, url, headers, body }: FastifyRequest): IdempotentRequest | null => {
+  const idempotent: Identify = ({ method, url, headers }, content, part = 0) => {
     const key = idempotencyKeyOf(headers);
     if (key === null) return null;
-    const parts = [method, url, headers["if-match"], headers["if-none-match"], body];
-    return { key, part: 0, fingerprint: fingerprintOf(apiToken, parts) };
+    const parts = [method, url, headers["if-match"], headers["if-none-match"], content];
+    return { key, part, fingerprint: fingerprintOf(apiToken, parts) };
   };
 
   return async (app) => {
     app.addHook("onRequest", async (request) => requireToken(request, apiToken));
     const jsonParser = app.getDefaultJsonParser("error", "error");
     app.addContentTypeParser(MERGE_PATCH, { parseAs: "string" }, jsonParser);
-    app.addContentTypeParser("application/x-ndjson", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
     for (const [collection, entity] of Object.entries(collections)) {
       const url = `/v1/${collection}/:id`;
@@ -71,7 +77,7 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
         const { id } = request.params;
         const preconditions = preconditionsOf(request.headers);
         return commit({
-          idempotent: idempotent(request),
+          idempotent: idempotent(request, request.body),
           prepare: async () => {
             const decide = await prepare();
             return [{ entity, id, decide: (before) => decide(before, preconditions) }];
@@ -113,24 +119,60 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
       });
     }
 
-    app.post("/v1/bulk", { bodyLimit: BULK_BYTES }, async (request) => {
-      const { body } = request;
-      if (typeof body !== "string") {
-        throw new Problem(415, "not-ndjson", "send one JSON object per line with content-type application/x-ndjson");
-      }
-      return commit({
-        idempotent: idempotent(request),
-        prepare: async () => (await readLines(body)).map((change) => ({ ...change, decide: () => change.payload })),
-        answer: ({ events, sequence }) => {
-          const deleted = events.filter(({ payload }) => payload === null).length;
-          const created = events.filter(({ eventType }) => eventType.endsWith("CreateEvent")).length;
-          return { accepted: events.length, created, changed: events.length - created - deleted, deleted, sequence };
-        },
-      });
-    });
+    await app.register(bulkRoute(commit, idempotent));
 
     app.get("/v1/stream", () => readStream(pool));
   };
+}
+
+/**
+ * The bulk route. By default all lines are committed or none; a caller that accepts NDJSON as the answer sends as many
+ * as it likes, which are committed chunk by chunk.
+ */
+function bulkRoute(commit: Commit, identify: Identify): (app: FastifyInstance) => Promise<void> {
+  return async (app) => {
+    let stopping = false;
+    app.addHook("preClose", async () => {
+      stopping = true;
+    });
+    app.addContentTypeParser(NDJSON, (_request, body, done) => done(null, body));
+
+    app.post("/v1/bulk", async (request, reply) => {
+      const { body, headers } = request;
+      if (!(body instanceof Readable)) {
+        throw new Problem(415, "not-ndjson", `send one JSON object per line with content-type ${NDJSON}`);
+      }
+      reply.raw.once("finish", () => {
+        // Whoever sends on after the answer is heard out, or would lose the answer with the connection.
+        body.resume();
+        // Its headers may have gone out before anybody knew that the connection is not to be kept.
+        if (stopping) request.socket.end();
+      });
+      if (headers["if-match"] !== undefined || headers["if-none-match"] !== undefined) {
+        const advice = "send it without, or change the entity with PUT, PATCH or DELETE";
+        throw new Problem(400, "invalid-header", `a bulk request takes no If-Match and no If-None-Match; ${advice}`);
+      }
+      const bytes = body.iterator({ destroyOnReturn: false });
+      const inChunks = accepts(headers.accept, NDJSON);
+      const commitLines = ({ text, part, prepare, answer }: BulkWrite): Promise<BulkAnswer> =>
+        commit({ idempotent: identify(request, [inChunks, text], part), prepare, answer });
+      if (!inChunks) return commitAll(bytes, commitLines);
+      // Read before the headers of the answer are sent, so that a bad key is refused with a status of its own.
+      idempotencyKeyOf(headers);
+      const problemWith = (error: unknown): Problem => problemOf(error, request.log, request.url);
+      const answers = toLines(commitInChunks(bytes, commitLines, () => stopping, problemWith));
+      return reply.type(NDJSON).send(Readable.from(answers, { objectMode: false, highWaterMark: UNREAD_ANSWERS }));
+    });
+  };
+}
+
+async function* toLines(values: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+}
+
+/** Whether an `Accept` header names a media type itself; a wildcard does not. */
+function accepts(accept: string | undefined, type: string): boolean {
+  return (accept ?? "").split(",").some((range) => range.split(";")[0]?.trim().toLowerCase() === type);
 }
 
 /** Whether this instance relays, and how many events are not known to be published, for the operator and for people. */
@@ -178,48 +220,6 @@ function requireMergePatch({ headers, body }: FastifyRequest): void {
   }
   if (typeof body === "object" && body !== null && !Array.isArray(body)) return;
   throw new Problem(400, "invalid-request", 'send a JSON object, for example {"status":"suspended"}');
-}
-
-/** All lines of a bulk request as changes. Throws one Problem with every line that is wrong; then none is applied. */
-async function readLines(body: string): Promise<Change[]> {
-  const lines = body.split("\n").flatMap((text, index) => (text.trim() === "" ? [] : [{ text, number: index + 1 }]));
-  if (lines.length === 0) throw new Problem(400, "empty-request", "the request has no lines");
-  if (lines.length > BULK_LINES) {
-    throw new Problem(413, "too-many-lines", `send at most ${BULK_LINES} lines in one request`);
-  }
-  const now = new Date();
-  const read = await Promise.all(lines.map(async (line) => ({ ...line, ...(await readLine(line.text, now)) })));
-  const firstLine = new Map<string, number>();
-  const changes: Change[] = [];
-  const errors: string[] = [];
-  for (const { number, change, error } of read) {
-    if (change === null) {
-      errors.push(`line ${number}: ${error}`);
-      continue;
-    }
-    const earlier = firstLine.get(keyOf(change));
-    if (earlier !== undefined) errors.push(`line ${number}: ${keyOf(change)} is on line ${earlier} too; send it once`);
-    firstLine.set(keyOf(change), number);
-    changes.push(change);
-  }
-  if (errors.length === 0) return changes;
-  throw new Problem(
-    400,
-    "invalid-lines",
-    `${errors.length} of ${lines.length} lines are wrong; nothing was applied`,
-    errors.slice(0, ERRORS_SHOWN),
-  );
-}
-
-type ReadLine = { readonly change: Change; readonly error: null } | { readonly change: null; readonly error: string };
-
-async function readLine(text: string, now: Date): Promise<ReadLine> {
-  try {
-    return { change: await lineToChange(text, now), error: null };
-  } catch (error) {
-    if (error instanceof Problem) return { change: null, error: error.errors.join("; ") };
-    throw error;
-  }
 }
 
 /** Throws Problem 401 unless the request has the API's bearer token. */

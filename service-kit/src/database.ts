@@ -33,9 +33,7 @@ export async function transaction<T>(
     await client.query("commit");
     return result;
   } catch (error) {
-    await client.query("rollback").catch((reason: Error) => {
-      broken = reason;
-    });
+    await client.query("rollback").catch(lost);
     throw error;
   } finally {
     if (broken === undefined) client.off("error", lost);

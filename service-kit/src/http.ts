@@ -32,10 +32,8 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
     };
   });
 
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const isExpected = error instanceof Problem;
-    const problem = isExpected ? error : problemOf(error);
-    if (!isExpected && problem.status >= 500) request.log.error({ err: error, url: request.url }, "request failed");
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error, request.log, request.url);
     return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
   });
 
@@ -53,9 +51,12 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
   return app;
 }
 
-function problemOf(error: FastifyError): Problem {
-  const { statusCode = 500 } = error;
-  if (statusCode < 500) return new Problem(statusCode, "invalid-request", error.message);
+/** What is answered to a caller because of an error, which is logged when it is the service's own fault. */
+export function problemOf(error: unknown, log: Logger, url: string): Problem {
+  if (error instanceof Problem) return error;
+  const { statusCode = 500, message = "" } = Object(error) as Partial<FastifyError>;
+  if (statusCode < 500) return new Problem(statusCode, "invalid-request", message);
+  log.error({ err: error, url }, "request failed");
   if (isDatabaseAway(error)) return new Problem(503, "database-away", "the database cannot be used now; try again");
   return new Problem(500, "internal-error", "the request failed; the service's log says why");
 }

@@ -3,12 +3,15 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 const HOST = "127.0.0.1";
 
-/** A way to a TCP port of this machine that can be closed, which cuts every connection on it, and opened again. */
+/**
+ * A way to a TCP port of this machine. It can be closed, which cuts every connection on it; fall silent, which holds
+ * back all that is sent, as a network that drops packets; and be opened again.
+ */
 export class TcpGate implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: number;
   readonly #sockets = new Set<Socket>();
-  #open = true;
+  #state: "open" | "closed" | "silent" = "open";
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -27,12 +30,18 @@ export class TcpGate implements AsyncDisposable {
   }
 
   open(): void {
-    this.#open = true;
+    this.#state = "open";
+    for (const socket of this.#sockets) socket.resume();
   }
 
   close(): void {
-    this.#open = false;
+    this.#state = "closed";
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  silence(): void {
+    this.#state = "silent";
+    for (const socket of this.#sockets) socket.pause();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -41,7 +50,7 @@ export class TcpGate implements AsyncDisposable {
   }
 
   #pass(client: Socket): void {
-    if (!this.#open) return void client.destroy();
+    if (this.#state === "closed") return void client.destroy();
     const server = connect(this.#target, HOST);
     for (const [socket, other] of [
       [client, server],
@@ -53,7 +62,14 @@ export class TcpGate implements AsyncDisposable {
         this.#sockets.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
+      socket.on("data", (chunk) => {
+        if (!other.write(chunk)) socket.pause();
+      });
+      socket.on("end", () => other.end());
+      other.on("drain", () => {
+        if (this.#state === "open") socket.resume();
+      });
+      if (this.#state === "silent") socket.pause();
     }
   }
 }

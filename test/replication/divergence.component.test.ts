@@ -2,7 +2,7 @@ import { digestOfTable, digestText } from "@aaa-cluster/service-kit";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { NodeService } from "../../node-service/src/service.ts";
 import { until } from "../lib/until.ts";
-import { contentOf, metricOf, nodeState, population, query, Stack } from "./stack.ts";
+import { contentOf, endRelaySession, metricOf, nodeState, population, query, Stack } from "./stack.ts";
 
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 
@@ -96,10 +96,7 @@ test("what somebody changed in the database of OSS reaches every node", async ()
   );
   // It is looked for when a replica begins to relay.
   await stack.startOss("oss-1");
-  await query(
-    stack.ossDatabase.url,
-    "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
-  );
+  await endRelaySession(stack.ossDatabase.url);
   await until(
     "the audit has found it",
     async () => (await keptDigest(stack.ossDatabase.url, "stream")) === (await countedDigest(stack.ossDatabase.url)),

@@ -6,7 +6,7 @@ import { until } from "../lib/until.ts";
 import { startPostgresql } from "../services/postgresql.ts";
 import { startRabbitmq } from "../services/rabbitmq.ts";
 import { startService } from "./process.ts";
-import { contentOf, metricOf, nodeState, population, query, Stack } from "./stack.ts";
+import { contentOf, endRelaySession, metricOf, nodeState, population, query, Stack } from "./stack.ts";
 
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 
@@ -56,7 +56,7 @@ test("a relay that is killed or falls asleep is replaced with no event lost, rep
     await until(
       `${instance} relays`,
       async () => {
-        await endRelaySession(stack, instance);
+        await endRelaySession(stack.ossDatabase.url, instance);
         return (await stack.stream()).relay === instance;
       },
       DEADLINE,
@@ -64,7 +64,7 @@ test("a relay that is killed or falls asleep is replaced with no event lost, rep
     await until(`${instance} has published`, async () => BigInt((await stack.stream()).published) > 0n, DEADLINE);
     replica.kill(fate);
     // As the server does by itself when the keepalives of a machine that is gone stay unanswered.
-    await endRelaySession(stack, "oss-writer");
+    await endRelaySession(stack.ossDatabase.url, "oss-writer");
     await until("the writer relays again", async () => (await stack.stream()).relay === "oss-writer", DEADLINE);
     replica.kill("SIGCONT");
   }
@@ -156,6 +156,19 @@ test.each([
   60_000,
 );
 
+test("a node whose database lost its data repairs itself though nothing changes any more", async () => {
+  const stack = await startStack();
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  await stack.bulk(population(20));
+  await stack.untilSynced(node);
+  const content = await contentOf(database);
+  await query(database, "drop schema public cascade; create schema public");
+  await until("the database is filled again", async () => (await contentOf(database)).length > 0, DEADLINE);
+  expect(await contentOf(database)).toEqual(content);
+}, 60_000);
+
 test("an OSS restored to an older state makes every node take a snapshot", async () => {
   const stack = await startStack();
   const oss = await stack.startOss();
@@ -215,16 +228,6 @@ test("a service that is told to stop ends by itself, and one with wrong settings
 
 const startProcess = (...args: Parameters<typeof startService>): ChildProcess =>
   cleanup.use(startService(...args)).child;
-
-/** Ends the database session that holds the relay's lock, unless it belongs to the given replica already. */
-async function endRelaySession(stack: Stack, unless: string): Promise<void> {
-  await query(
-    stack.ossDatabase.url,
-    `select pg_terminate_backend(pid) from pg_locks, relay
-     where locktype = 'advisory' and objsubid = 1 and granted and instance <> '${unless}'
-       and database = (select oid from pg_database where datname = current_database())`,
-  );
-}
 
 interface Queue {
   readonly ready: number;

@@ -14,6 +14,8 @@ import { type PostgresqlAddress, sharedPostgresql } from "../services/shared.ts"
 export interface StackOptions {
   /** Where the vhost is made; by default on the broker that the test run shares. */
   readonly rabbitmq?: RabbitmqAddress;
+  /** Where the database of OSS is made; by default on the server that the test run shares. */
+  readonly postgresql?: PostgresqlAddress;
   /** Whether broker and databases, which must be the shared ones then, are spoken to with TLS alone. */
   readonly tls?: boolean;
 }
@@ -54,10 +56,10 @@ export class Stack implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async start({ rabbitmq, tls = false }: StackOptions = {}): Promise<Stack> {
+  static async start({ rabbitmq, postgresql, tls = false }: StackOptions = {}): Promise<Stack> {
     const owned = new AsyncDisposableStack();
     const vhost = owned.use(await freshVhost(rabbitmq));
-    const database = owned.use(await freshDatabase());
+    const database = owned.use(await freshDatabase(postgresql));
     const folder = owned.adopt(await mkdtemp(join(tmpdir(), "aaa-stack-")), (path) => rm(path, { recursive: true }));
     const stack = new Stack(vhost, database, folder, owned);
     const key = { kty: "oct", kid: "one", alg: "HS256", k: randomBytes(32).toString("base64url") };
@@ -120,11 +122,17 @@ export class Stack implements AsyncDisposable {
     return this.#owned.use(await freshDatabase(server)).url;
   }
 
-  /** Calls the provisioning API and returns its answer with the status. */
-  async call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+  /** Calls the provisioning API, of the given replica or the one in use, and returns its answer with the status. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    { url = this.#ossUrl, signal = null }: { readonly url?: string; readonly signal?: AbortSignal | null } = {},
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
     const bulk = typeof body === "string";
-    const response = await fetch(new URL(path, this.#ossUrl), {
+    const response = await fetch(new URL(path, url), {
       method,
+      signal,
       headers: {
         authorization: `Bearer ${this.#token}`,
         ...(body === undefined ? {} : { "content-type": bulk ? "application/x-ndjson" : "application/json" }),
@@ -208,12 +216,24 @@ export async function metricOf(service: { readonly url: string }, name: string):
 /** Runs one statement on a database and returns its rows. */
 export async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
+  // What ends the connection while no statement runs must not end the test.
+  client.on("error", () => {});
   await client.connect();
   try {
     return (await client.query(text)).rows;
   } finally {
     await client.end();
   }
+}
+
+/** Ends the session in the database of OSS that holds the relay's lock, unless it belongs to the given replica. */
+export async function endRelaySession(ossDatabaseUrl: string, unless = ""): Promise<void> {
+  await query(
+    ossDatabaseUrl,
+    `select pg_terminate_backend(pid) from pg_locks, relay
+     where locktype = 'advisory' and objsubid = 1 and granted and instance <> '${unless}'
+       and database = (select oid from pg_database where datname = current_database())`,
+  );
 }
 
 /** Everything that exists in a database of OSS or of a node, in one order, to compare. */

@@ -101,6 +101,8 @@ async function writeTlsFiles(folder: string, { certificate, key }: ServerCertifi
 /** Runs one statement as superuser in the database `postgres`. */
 export async function query(port: number, statement: string): Promise<void> {
   const client = new Client({ connectionString: postgresqlUrl(port, "postgres") });
+  // A server that ends while no statement runs must not end this process.
+  client.on("error", () => {});
   await client.connect();
   try {
     await client.query(statement);

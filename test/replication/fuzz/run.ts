@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { inject } from "./faults.ts";
+import { breachesOf, type Observation, type Run, type Told } from "./invariants.ts";
+import { type Fault, type FaultKind, NODES, type Plan, planOf, printPlan } from "./plan.ts";
+import type { Servers } from "./servers.ts";
+import { World } from "./world.ts";
+import { firstWrite, lastWrite, WRITERS, writesOf } from "./writes.ts";
+
+/** How long the faults of a seed come, unless it is said otherwise. */
+export const LENGTH_MS = 8_000;
+const OBSERVE_EVERY_MS = 150;
+
+/** What came of a seed. */
+export interface Result {
+  readonly plan: Plan;
+  /** What went wrong, one line each; none when every invariant held. */
+  readonly breaches: readonly string[];
+  /** The kinds of the faults that really happened. */
+  readonly injected: readonly FaultKind[];
+  /** How many writes were accepted, refused, and never answered. */
+  readonly writes: Readonly<Record<Told["outcome"], number>>;
+  readonly observations: number;
+  /** What the processes have warned of last. */
+  readonly warnings: readonly string[];
+}
+
+/** Runs the schedule of a seed on an empty world, heals everything, and checks the invariants. */
+export async function runSeed(servers: Servers, seed: number, lengthMs: number = LENGTH_MS): Promise<Result> {
+  const plan = planOf(seed, lengthMs);
+  await using world = await World.start(servers);
+  const told = [await world.write(firstWrite)];
+  const observations: Observation[] = [];
+  const stopping = new AbortController();
+  const observing = Promise.all(NODES.map((node) => observeUntil(stopping.signal, world, node, observations)));
+  const writing = Promise.all(
+    Array.from({ length: WRITERS }, (_, writer) => writeFor(lengthMs, world, plan, writer, told)),
+  );
+  const happened = await Promise.allSettled(plan.faults.map((fault) => happen(world, fault)));
+  await writing;
+  if (plan.lastWrite) told.push(await world.write(lastWrite));
+  const injected = happened.flatMap((one) => (one.status === "fulfilled" && one.value !== null ? [one.value] : []));
+  const stuck = await world.untilFollowing().then(
+    () => [],
+    (error: Error) => [error.message],
+  );
+  stopping.abort();
+  await observing;
+  const notHealed = happened.flatMap((one) => (one.status === "rejected" ? [`not healed: ${one.reason}`] : []));
+  const breaches = breachesOf(await lookAround(world, plan, told, observations));
+  const processes = [...world.processes.values()];
+  return {
+    plan,
+    breaches: [...notHealed, ...stuck, ...breaches],
+    injected,
+    writes: countOf(told),
+    observations: observations.length,
+    warnings: processes.flatMap((process) => process.warnings()),
+  };
+}
+
+/** A failed seed for a person to read: its schedule, what broke, what the processes said, and how to run it again. */
+export function printFailure({ plan, breaches, warnings }: Result): string {
+  return [
+    printPlan(plan),
+    ...breaches.map((breach) => `✗ ${breach}`),
+    ...warnings,
+    `again: make fuzz-replication SEED=${plan.seed}`,
+  ].join("\n");
+}
+
+/** One fault from its beginning to its healing. Returns its kind, or null when it could not happen. */
+async function happen(world: World, fault: Fault): Promise<FaultKind | null> {
+  await sleep(fault.atMs);
+  const heal = await inject(world, fault).catch(() => null);
+  if (heal === null) return null;
+  await sleep(fault.forMs);
+  await heal();
+  return fault.kind;
+}
+
+async function writeFor(lengthMs: number, world: World, plan: Plan, writer: number, told: Told[]): Promise<void> {
+  const until = performance.now() + lengthMs;
+  for (const write of writesOf(plan.seed, writer)) {
+    await sleep(write.afterMs);
+    if (performance.now() >= until) return;
+    told.push(await world.write(write));
+  }
+}
+
+/** Reads a node's database again and again; while it cannot be read there is nothing to see. */
+async function observeUntil(signal: AbortSignal, world: World, node: string, seen: Observation[]): Promise<void> {
+  while (!signal.aborted) {
+    const observation = await world.observe(node).catch(() => null);
+    if (observation !== null) seen.push(observation);
+    await sleep(OBSERVE_EVERY_MS);
+  }
+}
+
+async function lookAround(
+  world: World,
+  plan: Plan,
+  told: readonly Told[],
+  observations: readonly Observation[],
+): Promise<Run> {
+  // A node that is stuck may not even have its tables.
+  const ends = await Promise.all(NODES.map((node) => world.observe(node).catch(() => null)));
+  const quarantined = await Promise.all(
+    NODES.map(async (node) => [node, await world.quarantined(node).catch(() => 0)] as const),
+  );
+  return {
+    plan,
+    told,
+    committed: await world.committed(),
+    oss: await world.stream(),
+    ossEntities: await world.ossEntities(),
+    observations: [...observations, ...ends.filter((end) => end !== null)],
+    resyncs: world.resyncs(),
+    quarantined: Object.fromEntries(quarantined),
+    crashes: [...world.processes.values()].flatMap(({ crashes }) => crashes),
+  };
+}
+
+function countOf(told: readonly Told[]): Record<Told["outcome"], number> {
+  const count = (outcome: Told["outcome"]): number => told.filter((one) => one.outcome === outcome).length;
+  return { accepted: count("accepted"), refused: count("refused"), unknown: count("unknown") };
+}
