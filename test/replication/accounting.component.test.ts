@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { fastify } from "fastify";
 import pg from "pg";
+import { accountingSession } from "../../node-service/src/accounting/relay.ts";
+import { createMetrics } from "../../node-service/src/metrics.ts";
+import { Partition } from "../../node-service/src/partition.ts";
 import type { NodeService } from "../../node-service/src/service.ts";
+import { stalenessLimit } from "../../node-service/src/staleness.ts";
+import { brokerSettings, createPool, databaseSettings, migrate, Wake } from "../../service-kit/src/index.ts";
 import { Box, type Report } from "../box/box.ts";
 import { TcpGate } from "../fault/tcp-gate.ts";
 import { until } from "../lib/until.ts";
@@ -9,6 +15,7 @@ import { sharedPostgresql, sharedRabbitmq } from "../services/shared.ts";
 import { startService } from "./process.ts";
 import { metricOf, nodeState, population, query, Stack } from "./stack.ts";
 
+const { log } = fastify();
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 
 let cleanup: AsyncDisposableStack;
@@ -303,6 +310,65 @@ test("a node that is told to stop first delivers what it has accepted", async ()
   gate.open();
   await stopped;
   await untilStored(20);
+}, 60_000);
+
+test("what the nodes delivered within a day can be sent again to an OSS that was restored without it", async () => {
+  await stack.startOss();
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  const box = await synced(node);
+  for (const number of range(0, 10)) await box.account(report(number));
+  await untilStored(10);
+  await until("the outbox is empty", async () => (await outboxes(node)) === 0, DEADLINE);
+  await query(stack.ossDatabase.url, "delete from accounting where position > 5");
+  await query(database, "update accounting set delivered_at = null");
+  await untilStored(10);
+  await until("the outbox is empty again", async () => (await outboxes(node)) === 0, DEADLINE);
+  expect(new Set(await stored()).size).toBe(10);
+  expect(await quarantined()).toEqual([]);
+}, 60_000);
+
+test("a backlog of many windows needs no clock: what is confirmed makes room for what comes next", async () => {
+  await stack.startOss();
+  await until("the queue is there", () => queueOf("oss.accounting"), DEADLINE);
+  const env = stack.nodeEnv("tv-aaa-0", await stack.database());
+  const pool = await createPool(databaseSettings(env), 2, log);
+  cleanup.defer(() => pool.end());
+  const migrations = new URL("../../node-service/src/migrations/", import.meta.url);
+  await migrate(pool, migrations, log);
+  const common = { partition: "tv-aaa-0", subscriberId: "s0", deviceId: "box-s0", ...report(0) };
+  await pool.query(
+    `insert into accounting (record_id, record)
+     select i, $1::jsonb || jsonb_build_object('recordId', i::text) from generate_series(1, 5000) i`,
+    [JSON.stringify(common)],
+  );
+  /** Rings as ever, and never times out. */
+  class WakeWithoutClock extends Wake {
+    override wait(signal: AbortSignal): Promise<boolean> {
+      return super.wait(signal);
+    }
+  }
+  const metrics = createMetrics(new Partition("tv-aaa-0", stalenessLimit({})), async () => 0);
+  const stopping = new AbortController();
+  const relaying = accountingSession(
+    {
+      broker: brokerSettings(env),
+      pool,
+      migrations,
+      partition: "tv-aaa-0",
+      wake: new WakeWithoutClock(),
+      metrics,
+      log,
+    },
+    { signal: stopping.signal, ready: () => {} },
+  ).catch((error: unknown) => error);
+  try {
+    const rows = (): Promise<unknown[]> => query(stack.ossDatabase.url, "select from accounting");
+    await until("OSS has all", async () => (await rows()).length === 5_000, DEADLINE);
+  } finally {
+    stopping.abort();
+    await relaying;
+  }
 }, 60_000);
 
 test("whatever breaks, a record that a box got a 2xx for is at OSS, once", async () => {

@@ -65,10 +65,11 @@ class Relay {
 
   async run(): Promise<never> {
     for (;;) {
+      // First, as what is marked makes room.
+      await this.#mark();
       const room = WINDOW - this.#window.size;
       const records = room >= WINDOW / 2 && Date.now() >= this.#pausedUntil ? await this.#read(room) : [];
       for (const record of records) this.#publish(record);
-      await this.#mark();
       await this.#prune();
       if (records.length === 0) await this.#wake.wait(this.#broker.signal, TICK_MS);
       this.#broker.signal.throwIfAborted();
