@@ -1,15 +1,17 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { operations } from "../../oss-service/src/api/operations.ts";
 import { Problem } from "../../oss-service/src/api/schemas.ts";
 import { Oss } from "./oss.ts";
 
+jest.setTimeout(60_000);
+
 let oss: Oss;
 
 beforeAll(async () => {
   oss = await Oss.start(1);
-}, 60_000);
+});
 
 afterAll(() => oss?.[Symbol.asyncDispose]());
 
@@ -26,6 +28,12 @@ function schemaOf(method: string, path: string, status: number, type: string): T
   if (type === "application/problem+json")
     return operation?.problems.some((one) => one === status) ? Problem : undefined;
   return operation?.answers[status]?.content?.[type];
+}
+
+/** The members of an answer that its schema does not name. */
+function undocumented(schema: TSchema, answer: object): string[] {
+  const { properties } = Object(schema) as { properties?: object };
+  return properties === undefined ? [] : Object.keys(answer).filter((name) => !(name in properties));
 }
 
 const validFrom = "2026-01-01T00:00:00Z";
@@ -49,6 +57,8 @@ const requests: readonly (readonly [number, string, string, unknown?, Record<str
   [200, "DELETE", "/v1/entitlements/e"],
   [400, "PUT", "/v1/devices/d", null],
   [400, "PUT", "/v1/devices/d", { colour: "red" }],
+  [400, "PUT", "/v1/productOfferings/o", { name: "\0", services: [] }],
+  [400, "PUT", "/v1/productOfferings/o", { name: "O", services: ["\ud800"] }],
   [400, "PUT", "/v1/devices/-", { subscriberId: "s" }],
   [400, "GET", "/v1/devices/-"],
   [401, "PUT", "/v1/devices/d", { subscriberId: "s" }, nobody],
@@ -82,7 +92,10 @@ test.each(requests)("%i to %s %s is answered as the document says", async (...re
   const schema = schemaOf(method, path, status, type);
   expect([answer.status, type, schema === undefined]).toEqual([status, type, false]);
   const validator = Compile(schema as TSchema);
-  for (const line of lines) expect(validator.Errors(line)).toEqual([]);
+  for (const line of lines) {
+    expect(validator.Errors(line)).toEqual([]);
+    expect(undocumented(schema as TSchema, Object(line))).toEqual([]);
+  }
   const { etag = false } = operationOf(method, path)?.answers[status] ?? {};
   expect(answer.headers.has("etag")).toBe(etag);
 });
