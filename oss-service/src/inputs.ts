@@ -25,7 +25,18 @@ export async function toPayload(
 ): Promise<NonNullable<Change["payload"]>> {
   const validator = validators[entity];
   if (!validator.Check(input)) throw invalid(describeErrors(validator.Errors(input)));
-  return complete[entity](input as never, now);
+  const payload = await complete[entity](input as never, now);
+  for (const [member, value] of Object.entries(payload)) {
+    if (!isStorable(value)) throw invalid([`/${member}: must not have the character U+0000 or half a surrogate pair`]);
+  }
+  return payload;
+}
+
+// JSON has these, PostgreSQL's jsonb does not.
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+
+function isStorable(value: unknown): boolean {
+  return ![value].flat().some((text) => typeof text === "string" && UNSTORABLE.test(text));
 }
 
 /**

@@ -9,6 +9,7 @@ import { openApiDocument } from "./api/openapi.ts";
 import * as api from "./api/operations.ts";
 import type { BulkAnswer, ChangeAnswer, RelayState } from "./api/schemas.ts";
 import { type BulkWrite, commitAll, commitInChunks } from "./bulk.ts";
+import { LINE_LENGTH } from "./bulk-lines.ts";
 import type { OutboxBody, Stored } from "./change.ts";
 import { fingerprintOf, type IdempotentRequest, idempotencyKeyOf } from "./idempotency.ts";
 import { toPayload } from "./inputs.ts";
@@ -79,7 +80,9 @@ export async function openApiRoute(app: FastifyInstance): Promise<void> {
 function register(app: FastifyInstance, { method, path, parameters }: api.Operation, handler: Handler): void {
   const inPath = parameters.filter((name) => api.parameters[name].in === "path");
   const params = Type.Object(Object.fromEntries(inPath.map((name) => [name, api.parameters[name].schema])));
-  app.route({ method, url: path.replaceAll(/\{(\w+)\}/g, ":$1"), schema: { params }, handler: handler as never });
+  const url = path.replaceAll(/\{(\w+)\}/g, ":$1");
+  // An entity may be as large by itself as on a line.
+  app.route({ method, url, schema: { params }, bodyLimit: LINE_LENGTH, handler: handler as never });
 }
 
 /** What an entity shall be, given what it is. Throws Problem. */

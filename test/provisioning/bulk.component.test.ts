@@ -1,18 +1,20 @@
 import { once } from "node:events";
 import { Agent, type ClientRequest, request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { OssService } from "../../oss-service/src/service.ts";
 import { type Answer, Oss } from "./oss.ts";
 
 const LINES = 2_500;
 const NDJSON = { accept: "application/x-ndjson", "content-type": "application/x-ndjson" };
 
+jest.setTimeout(60_000);
+
 let oss: Oss;
 
 beforeAll(async () => {
   oss = await Oss.start(2);
-}, 60_000);
+});
 
 afterAll(() => oss?.[Symbol.asyncDispose]());
 

@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Oss } from "./oss.ts";
 
 const ROUNDS = 50;
+
+jest.setTimeout(60_000);
 
 let oss: Oss;
 
 beforeAll(async () => {
   oss = await Oss.start(2);
-}, 60_000);
+});
 
 afterAll(() => oss?.[Symbol.asyncDispose]());
 
@@ -84,4 +86,4 @@ test("of writers that name the same version at the same time, at whichever repli
     etag = stored.etag;
   }
   expect(await oss.eventsOf("contested")).toBe(ROUNDS + 1);
-}, 60_000);
+});

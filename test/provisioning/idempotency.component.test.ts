@@ -1,15 +1,17 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import pg from "pg";
 import { until } from "../lib/until.ts";
 import { type Answer, Oss } from "./oss.ts";
 
 const AT_ONCE = 20;
 
+jest.setTimeout(60_000);
+
 let oss: Oss;
 
 beforeAll(async () => {
   oss = await Oss.start(2);
-}, 60_000);
+});
 
 afterAll(() => oss?.[Symbol.asyncDispose]());
 
@@ -151,4 +153,4 @@ test("a key is forgotten after 24 hours and not before, and what stands under it
   await until("the old one is pruned", async () => (await keysLike("age-old")) === 0, { deadlineMs: 20_000 });
   expect(await keysLike("age-young")).toBe(1);
   expect(JSON.stringify(await oss.query("select * from idempotency_keys"))).not.toContain("secret");
-}, 30_000);
+});

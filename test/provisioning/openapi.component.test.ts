@@ -1,15 +1,17 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { operations } from "../../oss-service/src/api/operations.ts";
 import { Problem } from "../../oss-service/src/api/schemas.ts";
 import { Oss } from "./oss.ts";
 
+jest.setTimeout(60_000);
+
 let oss: Oss;
 
 beforeAll(async () => {
   oss = await Oss.start(1);
-}, 60_000);
+});
 
 afterAll(() => oss?.[Symbol.asyncDispose]());
 
@@ -28,6 +30,12 @@ function schemaOf(method: string, path: string, status: number, type: string): T
   return operation?.answers[status]?.content?.[type];
 }
 
+/** The members of an answer that its schema does not name. */
+function undocumented(schema: TSchema, answer: object): string[] {
+  const { properties } = Object(schema) as { properties?: object };
+  return properties === undefined ? [] : Object.keys(answer).filter((name) => !(name in properties));
+}
+
 const validFrom = "2026-01-01T00:00:00Z";
 const bulkLine = '{"entity":"Subscriber","id":"bulk","payload":{"password":"secret"}}';
 const patch = { "content-type": "application/merge-patch+json" };
@@ -40,6 +48,8 @@ const requests: readonly (readonly [number, string, string, unknown?, Record<str
   [201, "PUT", "/v1/devices/d", { subscriberId: "s", macAddress: "00:00:00:00:00:01" }],
   [201, "PUT", "/v1/productOfferings/o", { name: "O", services: ["channel:1"] }],
   [201, "PUT", "/v1/entitlements/e", { subscriberId: "s", productOfferingId: "o", validFrom }],
+  [200, "PUT", "/v1/productOfferings/o", { name: "O", services: Array(10_000).fill("x".repeat(128)) }],
+  [200, "PUT", "/v1/productOfferings/o", { name: "O", services: [] }],
   [200, "GET", "/v1/subscribers/s"],
   [200, "GET", "/v1/devices/d"],
   [200, "GET", "/v1/productOfferings/o"],
@@ -49,13 +59,15 @@ const requests: readonly (readonly [number, string, string, unknown?, Record<str
   [200, "DELETE", "/v1/entitlements/e"],
   [400, "PUT", "/v1/devices/d", null],
   [400, "PUT", "/v1/devices/d", { colour: "red" }],
+  [400, "PUT", "/v1/productOfferings/o", { name: "\0", services: [] }],
+  [400, "PUT", "/v1/productOfferings/o", { name: "O", services: ["\ud800"] }],
   [400, "PUT", "/v1/devices/-", { subscriberId: "s" }],
   [400, "GET", "/v1/devices/-"],
   [401, "PUT", "/v1/devices/d", { subscriberId: "s" }, nobody],
   [404, "GET", "/v1/devices/none"],
   [404, "PATCH", "/v1/devices/none", {}, patch],
   [412, "PUT", "/v1/devices/d", { subscriberId: "s" }, { "if-match": '"9"' }],
-  [413, "PUT", "/v1/productOfferings/o", { name: "O", services: ["x".repeat(2_000_000)] }],
+  [413, "PUT", "/v1/productOfferings/o", { name: "O", services: ["x".repeat(3_000_000)] }],
   [415, "PATCH", "/v1/devices/d", {}],
   [415, "PUT", "/v1/devices/d", "subscriberId=s"],
   [422, "PUT", "/v1/devices/d", { subscriberId: "none" }],
@@ -82,7 +94,10 @@ test.each(requests)("%i to %s %s is answered as the document says", async (...re
   const schema = schemaOf(method, path, status, type);
   expect([answer.status, type, schema === undefined]).toEqual([status, type, false]);
   const validator = Compile(schema as TSchema);
-  for (const line of lines) expect(validator.Errors(line)).toEqual([]);
+  for (const line of lines) {
+    expect(validator.Errors(line)).toEqual([]);
+    expect(undocumented(schema as TSchema, Object(line))).toEqual([]);
+  }
   const { etag = false } = operationOf(method, path)?.answers[status] ?? {};
   expect(answer.headers.has("etag")).toBe(etag);
 });

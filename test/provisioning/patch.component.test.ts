@@ -1,12 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { type Answer, Oss } from "./oss.ts";
+
+jest.setTimeout(60_000);
 
 let oss: Oss;
 
 beforeAll(async () => {
   oss = await Oss.start(1);
   await oss.call("PUT", "/v1/productOfferings/basic", { name: "Basic", services: ["channel:news-1"] });
-}, 60_000);
+});
 
 afterAll(() => oss?.[Symbol.asyncDispose]());
 
