@@ -4,23 +4,24 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 const HOST = "127.0.0.1";
 
 /**
- * A way to a TCP port of this machine. It can be closed, which cuts every connection on it; fall silent, which holds
+ * A way to a TCP port of this machine, or to whichever of several answers, in turn. It can be closed, which cuts every connection on it; fall silent, which holds
  * back all that is sent, as a network that drops packets; and be opened again.
  */
 export class TcpGate implements AsyncDisposable {
   readonly #server: Server;
-  readonly #target: number;
+  readonly #targets: readonly number[];
   readonly #sockets = new Set<Socket>();
+  #turn = 0;
   #state: "open" | "closed" | "silent" = "open";
 
-  private constructor(server: Server, target: number) {
+  private constructor(server: Server, targets: readonly number[]) {
     this.#server = server;
-    this.#target = target;
+    this.#targets = targets;
   }
 
-  static async start(target: number): Promise<TcpGate> {
+  static async start(...targets: readonly number[]): Promise<TcpGate> {
     const server = createServer((client) => gate.#pass(client));
-    const gate = new TcpGate(server, target);
+    const gate = new TcpGate(server, targets);
     await once(server.listen(0, HOST), "listening");
     return gate;
   }
@@ -50,8 +51,34 @@ export class TcpGate implements AsyncDisposable {
   }
 
   #pass(client: Socket): void {
+    client.on("error", () => {});
     if (this.#state === "closed") return void client.destroy();
-    const server = connect(this.#target, HOST);
+    this.#sockets.add(client);
+    client.once("close", () => this.#sockets.delete(client));
+    void this.#dial().then((server) => {
+      if (server === null || client.destroyed || this.#state === "closed") {
+        client.destroy();
+        server?.destroy();
+      } else this.#join(client, server);
+    });
+  }
+
+  /** A connection to the next target that answers, or null when none does. */
+  async #dial(): Promise<Socket | null> {
+    this.#turn += 1;
+    for (let index = 0; index < this.#targets.length; index += 1) {
+      const server = connect(this.#targets[(this.#turn + index) % this.#targets.length] ?? 0, HOST);
+      const connected = await once(server, "connect").then(
+        () => true,
+        () => false,
+      );
+      if (connected) return server;
+      server.destroy();
+    }
+    return null;
+  }
+
+  #join(client: Socket, server: Socket): void {
     for (const [socket, other] of [
       [client, server],
       [server, client],

@@ -1,8 +1,9 @@
-import { writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chown, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServerCertificate } from "./certificate.ts";
 import { type Container, startContainer } from "./container.ts";
-import { ownedFolder, removeFolder } from "./folders.ts";
+import { ownedFolder, removeFolder, USER } from "./folders.ts";
 import { type Management, managementOf } from "./management.ts";
 import { freePorts } from "./ports.ts";
 
@@ -30,19 +31,45 @@ export interface Rabbitmq extends RabbitmqAddress, AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** @param certificate with it the broker listens with TLS too */
-export async function startRabbitmq(certificate?: ServerCertificate): Promise<Rabbitmq> {
-  const [port = 0, managementPort = 0, epmdPort = 0, distributionPort = 0, tlsPort = 0] = await freePorts(5);
+/** What makes a broker a member of a cluster of this machine. */
+interface Membership {
+  readonly port: number;
+  /** The ports of all members, which their names are made of. */
+  readonly ports: readonly number[];
+  readonly epmdPort: number;
+  readonly cookie: string;
+}
+
+/** Brokers that are one cluster; they start together. */
+export async function startRabbitmqCluster(size: number): Promise<Rabbitmq[]> {
+  const [epmdPort = 0, ...ports] = await freePorts(size + 1);
+  const cookie = randomBytes(12).toString("hex");
+  const starting = ports.map((port) => startRabbitmq(undefined, { port, ports, epmdPort, cookie }));
+  const started = await Promise.allSettled(starting);
+  const brokers = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (brokers.length === size) return brokers;
+  await Promise.all(brokers.map((broker) => broker.stop()));
+  throw started.find((one) => one.status === "rejected")?.reason;
+}
+
+/**
+ * @param certificate with it the broker listens with TLS too
+ * @param membership with it the broker waits for the others of its cluster
+ */
+export async function startRabbitmq(certificate?: ServerCertificate, membership?: Membership): Promise<Rabbitmq> {
+  const [ownPort = 0, managementPort = 0, ownEpmdPort = 0, distributionPort = 0, tlsPort = 0] = await freePorts(5);
+  const { port, epmdPort } = membership ?? { port: ownPort, epmdPort: ownEpmdPort };
   const tls = certificate === undefined ? {} : { tls: { port: tlsPort, ca: certificate.ca } };
   const address = { host: HOST, port, managementPort, adminUser: "admin", adminPassword: "admin", ...tls };
   const data = await ownedFolder();
   const config = await ownedFolder();
-  await writeFile(join(config, "rabbitmq.conf"), configuration(address));
+  await writeFile(join(config, "rabbitmq.conf"), configuration(address, membership?.ports ?? []));
   await writeFile(join(config, "enabled_plugins"), "[rabbitmq_management].\n");
   if (certificate !== undefined) {
     await writeFile(join(config, "server.crt"), certificate.certificate);
     await writeFile(join(config, "server.key"), certificate.key);
   }
+  if (membership !== undefined) await writeCookie(data, membership.cookie);
   const management = managementOf(address);
   let container: Container | undefined;
 
@@ -50,7 +77,7 @@ export async function startRabbitmq(certificate?: ServerCertificate): Promise<Ra
     container = await startContainer({
       image: "rabbitmq",
       environment: {
-        RABBITMQ_NODENAME: `test${port}@localhost`,
+        RABBITMQ_NODENAME: nodeName(port),
         RABBITMQ_DIST_PORT: String(distributionPort),
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
         ERL_EPMD_ADDRESS: HOST,
@@ -89,7 +116,16 @@ export async function startRabbitmq(certificate?: ServerCertificate): Promise<Ra
   };
 }
 
-function configuration(address: RabbitmqAddress): string {
+const nodeName = (port: number): string => `test${port}@localhost`;
+
+/** Erlang takes no cookie that others may read. */
+async function writeCookie(data: string, cookie: string): Promise<void> {
+  const path = join(data, ".erlang.cookie");
+  await writeFile(path, cookie, { mode: 0o400 });
+  if (process.getuid?.() === 0) await chown(path, USER, USER);
+}
+
+function configuration(address: RabbitmqAddress, members: readonly number[]): string {
   return [
     `listeners.tcp.1 = ${HOST}:${address.port}`,
     ...(address.tls === undefined ? [] : tlsConfiguration(address.tls.port)),
@@ -97,6 +133,8 @@ function configuration(address: RabbitmqAddress): string {
     `management.tcp.port = ${address.managementPort}`,
     `default_user = ${address.adminUser}`,
     `default_pass = ${address.adminPassword}`,
+    ...(members.length === 0 ? [] : ["cluster_formation.peer_discovery_backend = classic_config"]),
+    ...members.map((port, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${nodeName(port)}`),
     "",
   ].join("\n");
 }

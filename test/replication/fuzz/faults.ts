@@ -1,5 +1,6 @@
 import { partitionQueue } from "@aaa-cluster/contract";
 import { until } from "../../lib/until.ts";
+import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { endRelaySession } from "../stack.ts";
 import type { Fault, FaultKind } from "./plan.ts";
 import type { World } from "./world.ts";
@@ -78,8 +79,8 @@ const faults: Record<FaultKind, (world: World, target: string) => Promise<Heal>>
     return async () => {};
   },
 
-  "broker-stop": (world) => brokerDown(world, "gently"),
-  "broker-kill": (world) => brokerDown(world, "kill"),
+  "broker-stop": (world, target) => brokerDown(world.broker(target), "gently"),
+  "broker-kill": (world, target) => brokerDown(world.broker(target), "kill"),
 };
 
 /** One that was told to stop and cannot, as its pod would be, is killed in the end. */
@@ -94,9 +95,9 @@ async function databaseDown(world: World, target: string, how: "fast" | "kill"):
   return () => server.start();
 }
 
-async function brokerDown(world: World, how: "gently" | "kill"): Promise<Heal> {
-  await world.servers.rabbitmq.down(how);
-  return () => world.servers.rabbitmq.start();
+async function brokerDown(broker: Rabbitmq, how: "gently" | "kill"): Promise<Heal> {
+  await broker.down(how);
+  return () => broker.start();
 }
 
 async function surely(what: string, work: () => Promise<unknown>): Promise<void> {

@@ -2,6 +2,8 @@ import { type Random, seeded } from "./random.ts";
 
 export const OSS = ["oss-0", "oss-1"] as const;
 export const NODES = ["tv-aaa-0", "tv-aaa-1", "tv-aaa-2"] as const;
+/** One cluster. Only the first is asked for management. */
+export const BROKERS = ["broker-0", "broker-1", "broker-2"] as const;
 const SERVICES = [...OSS, ...NODES];
 const CONNECTIONS = SERVICES.flatMap((service) => [`${service} to broker`, `${service} to database`]);
 const DATABASES = ["oss", ...NODES];
@@ -31,8 +33,8 @@ export const targets = {
   "database-lost": NODES,
   /** The server ends the session that holds the relay's lock. */
   "switch-relay": ["oss"],
-  "broker-stop": ["broker"],
-  "broker-kill": ["broker"],
+  "broker-stop": BROKERS,
+  "broker-kill": BROKERS,
 } as const satisfies Record<string, readonly string[]>;
 
 export type FaultKind = keyof typeof targets;
@@ -90,7 +92,7 @@ function planBrokerFault(random: Random, lengthMs: number): Fault | null {
   if (lengthMs <= QUEUE_SETTLES_MS || !random.chance(BROKER_FAULT_CHANCE)) return null;
   const kind = random.oneOf(["broker-stop", "broker-kill"] as const);
   const atMs = random.between(QUEUE_SETTLES_MS, lengthMs);
-  return { kind, target: "broker", atMs, forMs: random.between(0, SHORTEST_MS) };
+  return { kind, target: random.oneOf(BROKERS), atMs, forMs: random.between(0, SHORTEST_MS) };
 }
 
 /** The schedule for a person to read. */
@@ -111,7 +113,7 @@ const endOf = ({ kind, atMs, forMs }: Fault): number =>
   atMs + (kind.startsWith("broker-") ? BROKER_FAULT_MS : forMs + SHORTEST_MS);
 
 /** What a fault is at work on, and what it needs to be at all. */
-function thingsOf({ kind, target }: Fault): string[] {
+export function thingsOf({ kind, target }: Pick<Fault, "kind" | "target">): string[] {
   switch (kind) {
     case "kill":
     case "stop":

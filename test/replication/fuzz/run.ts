@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "./faults.ts";
 import { breachesOf, type Observation, type Run, type Told } from "./invariants.ts";
-import { type Fault, type FaultKind, NODES, type Plan, planOf, printPlan } from "./plan.ts";
+import { type Fault, type FaultKind, NODES, type Plan, planOf, printPlan, thingsOf } from "./plan.ts";
 import type { Servers } from "./servers.ts";
 import { World } from "./world.ts";
 import { firstWrite, lastWrite, WRITERS, writesOf } from "./writes.ts";
@@ -35,7 +35,7 @@ export async function runSeed(servers: Servers, seed: number, lengthMs: number =
   const writing = Promise.all(
     Array.from({ length: WRITERS }, (_, writer) => writeFor(lengthMs, world, plan, writer, told)),
   );
-  const happened = await Promise.allSettled(plan.faults.map((fault) => happen(world, fault)));
+  const happened = await Promise.allSettled(happenInTurn(world, plan.faults));
   await writing;
   if (plan.lastWrite) told.push(await world.write(lastWrite));
   const injected = happened.flatMap((one) => (one.status === "fulfilled" && one.value !== null ? [one.value] : []));
@@ -68,9 +68,19 @@ export function printFailure({ plan, breaches, warnings }: Result): string {
   ].join("\n");
 }
 
+/** Every fault at its time, or later: when what it hits is healed of the one before, which a slow machine may delay. */
+function happenInTurn(world: World, faults: readonly Fault[]): Promise<FaultKind | null>[] {
+  const healed = new Map<string, Promise<unknown>>();
+  return faults.map((fault) => {
+    const before = thingsOf(fault).map((thing) => healed.get(thing));
+    const happened = Promise.allSettled([sleep(fault.atMs), ...before]).then(() => happen(world, fault));
+    for (const thing of thingsOf(fault)) healed.set(thing, happened);
+    return happened;
+  });
+}
+
 /** One fault from its beginning to its healing. Returns its kind, or null when it could not happen. */
 async function happen(world: World, fault: Fault): Promise<FaultKind | null> {
-  await sleep(fault.atMs);
   const heal = await inject(world, fault).catch(() => null);
   if (heal === null) return null;
   await sleep(fault.forMs);

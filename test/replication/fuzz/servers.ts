@@ -1,10 +1,11 @@
 import { type Postgresql, startPostgresql } from "../../services/postgresql.ts";
-import { type Rabbitmq, startRabbitmq } from "../../services/rabbitmq.ts";
-import { NODES } from "./plan.ts";
+import { type Rabbitmq, startRabbitmqCluster } from "../../services/rabbitmq.ts";
+import { BROKERS, NODES } from "./plan.ts";
 
-/** The broker and the databases' servers, which many runs may use one after the other. */
+/** The brokers and the databases' servers, which many runs may use one after the other. */
 export interface Servers extends AsyncDisposable {
-  readonly rabbitmq: Rabbitmq;
+  /** One cluster, by name. */
+  readonly brokers: ReadonlyMap<string, Rabbitmq>;
   /** By whom they belong to: `oss`, and every node. */
   readonly postgresql: ReadonlyMap<string, Postgresql>;
   stop(): Promise<void>;
@@ -14,11 +15,12 @@ export async function startServers(): Promise<Servers> {
   const owned = new AsyncDisposableStack();
   const owners = ["oss", ...NODES];
   try {
-    const rabbitmq = owned.use(await startRabbitmq());
+    const started = await startRabbitmqCluster(BROKERS.length);
+    const brokers = new Map(started.map((broker, index) => [BROKERS[index] ?? "", owned.use(broker)] as const));
     const postgresql = new Map<string, Postgresql>();
     for (const owner of owners) postgresql.set(owner, owned.use(await startPostgresql()));
     const stop = (): Promise<void> => owned.disposeAsync();
-    return { rabbitmq, postgresql, stop, [Symbol.asyncDispose]: stop };
+    return { brokers, postgresql, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await owned.disposeAsync();
     throw error;

@@ -2,6 +2,7 @@ import { partitionQueue } from "@aaa-cluster/contract";
 import { TcpGate } from "../../fault/tcp-gate.ts";
 import { until } from "../../lib/until.ts";
 import { query as asSuperuser, type Postgresql } from "../../services/postgresql.ts";
+import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { query, Stack } from "../stack.ts";
 import type { Committed, Entity, Observation, Resync, Told } from "./invariants.ts";
 import { NODES, OSS } from "./plan.ts";
@@ -57,7 +58,9 @@ export class World implements AsyncDisposable {
   }
 
   static async #make(servers: Servers, owned: AsyncDisposableStack): Promise<World> {
-    const { rabbitmq } = servers;
+    const brokers = [...servers.brokers.values()];
+    const [rabbitmq] = brokers;
+    if (rabbitmq === undefined) throw new Error("there is no broker");
     const ossServer = serverOf(servers, "oss");
     const stack = owned.use(await Stack.start({ rabbitmq, postgresql: ossServer }));
     const databases = new Map<string, Database>([["oss", { server: ossServer, url: stack.ossDatabase.url }]]);
@@ -68,7 +71,7 @@ export class World implements AsyncDisposable {
     const gates = new Map<string, TcpGate>();
     const processes = new Map<string, ServiceProcess>();
     const start = async (name: string, service: string, env: Record<string, string>): Promise<void> => {
-      const toBroker = owned.use(await TcpGate.start(rabbitmq.port));
+      const toBroker = owned.use(await TcpGate.start(...brokers.map(({ port }) => port)));
       const toDatabase = owned.use(await TcpGate.start(Number(env.PGPORT)));
       gates.set(`${name} to broker`, toBroker).set(`${name} to database`, toDatabase);
       const BROKER_URL = `amqp://127.0.0.1:${toBroker.port}/${stack.vhost.name}`;
@@ -190,6 +193,7 @@ export class World implements AsyncDisposable {
   process = (name: string): ServiceProcess => one(this.processes, name);
   gate = (name: string): TcpGate => one(this.gates, name);
   database = (name: string): Database => one(this.databases, name);
+  broker = (name: string): Rabbitmq => one(this.servers.brokers, name);
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
