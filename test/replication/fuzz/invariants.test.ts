@@ -33,14 +33,14 @@ const entityOf = ({ sequence: _, ...entity }: Committed): Entity => entity;
 const [a1, b1, a2, b2] = committed.map(entityOf) as [Entity, Entity, Entity, Entity];
 
 function seen(sequence: bigint, entities: readonly Entity[], more: Partial<Observation> = {}): Observation {
-  return { node: "tv-aaa-0", database: "1", epoch: 10n, sequence, entities, ...more };
+  return { node: "tv-aaa-0", database: "1", epoch: 10n, sequence, entities, digest: "7", counted: "7", ...more };
 }
 
 const good: Run = {
   plan: { seed: 1, lengthMs: 0, faults: [], lastWrite: false },
   told,
   committed,
-  oss: { epoch: 10n, sequence: 4n, published: 4n },
+  oss: { epoch: 10n, sequence: 4n, published: 4n, digest: "7", counted: "7" },
   ossEntities: [a2, b2],
   observations: [seen(0n, [], { epoch: 0n }), seen(2n, [a1, b1]), seen(4n, [a2, b2])],
   resyncs: [{ node: "tv-aaa-0", reason: "never-synced" }],
@@ -122,6 +122,16 @@ test.each<[string, string, Partial<Run>]>([
     "whenever a node is read, it is OSS as of the sequence that it says",
     "a node lacks a change that its watermark has",
     { observations: [seen(4n, [])] },
+  ],
+  [
+    "every digest is that of what is there, and at the end all are equal",
+    "a node has counted a change twice",
+    { observations: [seen(2n, [a1, b1], { digest: "8" }), seen(4n, [a2, b2])] },
+  ],
+  [
+    "every digest is that of what is there, and at the end all are equal",
+    "a node has another content than OSS and counts it right",
+    { observations: [seen(4n, [a2, b2], { digest: "8", counted: "8" })] },
   ],
   [
     "neither the place of a node nor a version of an entity there goes backwards",

@@ -28,8 +28,14 @@ export interface Committed extends Entity {
   readonly sequence: bigint;
 }
 
+/** The content digest that a database keeps, and the one of what it really holds. */
+export interface Digests {
+  readonly digest: string;
+  readonly counted: string;
+}
+
 /** What a node's database held at one moment. */
-export interface Observation {
+export interface Observation extends Digests {
   readonly node: string;
   /** Changes when the node gets an empty database. */
   readonly database: string;
@@ -50,7 +56,7 @@ export interface Run {
   readonly told: readonly Told[];
   /** In order of the sequence. */
   readonly committed: readonly Committed[];
-  readonly oss: { readonly epoch: bigint; readonly sequence: bigint; readonly published: bigint };
+  readonly oss: Digests & { readonly epoch: bigint; readonly sequence: bigint; readonly published: bigint };
   readonly ossEntities: readonly Entity[];
   /** In order of time, of all nodes; the last of each node is from the end. */
   readonly observations: readonly Observation[];
@@ -71,7 +77,7 @@ export interface Invariant {
 /** Faults that lose messages of the node they hit, so that it must ask for a snapshot. */
 const LOSSY: readonly FaultKind[] = ["delete-queue", "unbind", "overflow", "database-lost"];
 
-/** The invariants of replication. Equal digests, and accounting records that OSS has exactly once, belong here too. */
+/** The invariants of replication. Accounting records that OSS has exactly once belong here too. */
 export const invariants: readonly Invariant[] = [
   {
     name: "the sequence has no hole and no repetition",
@@ -137,6 +143,21 @@ export const invariants: readonly Invariant[] = [
       observations.flatMap(({ node, epoch, sequence, entities }) =>
         differences(node, stateAt(committed, epoch === 0n ? 0n : sequence), entities, sequence),
       ),
+  },
+  {
+    name: "every digest is that of what is there, and at the end all are equal",
+    breaches: ({ observations, oss }) => {
+      const ends = new Map(observations.map((observation) => [observation.node, observation]));
+      const known = [{ node: "OSS", ...oss }, ...observations];
+      return [
+        ...known.flatMap(({ node, sequence, digest, counted }) =>
+          digest === counted ? [] : [`${node} at ${sequence}: ${digest} for what is ${counted}`],
+        ),
+        ...[...ends.values()].flatMap(({ node, digest }) =>
+          digest === oss.digest ? [] : [`${node}: ${digest}, OSS: ${oss.digest}`],
+        ),
+      ];
+    },
   },
   {
     name: "neither the place of a node nor a version of an entity there goes backwards",

@@ -1,10 +1,11 @@
 import { partitionQueue } from "@aaa-cluster/contract";
+import { digestOfTable } from "@aaa-cluster/service-kit";
 import { TcpGate } from "../../fault/tcp-gate.ts";
 import { until } from "../../lib/until.ts";
 import { query as asSuperuser, type Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { query, Stack } from "../stack.ts";
-import type { Committed, Entity, Observation, Resync, Told } from "./invariants.ts";
+import type { Committed, Entity, Observation, Resync, Run, Told } from "./invariants.ts";
 import { NODES, OSS } from "./plan.ts";
 import type { Servers } from "./servers.ts";
 import { ServiceProcess } from "./service-process.ts";
@@ -103,25 +104,38 @@ export class World implements AsyncDisposable {
     const [row] = await query(
       this.database(node).url,
       `select (select oid from pg_database where datname = current_database())::text as database,
-              epoch, sequence, ${ENTITIES} as entities
+              epoch, sequence, ${DIGESTS}, ${ENTITIES} as entities
        from watermark`,
     );
     if (row === undefined) throw new Error(`the watermark of ${node} has no row`);
-    const { database, epoch, sequence, entities } = row as Record<string, string> & { entities: EntityRow[] };
+    const { database, epoch, sequence, entities, digest, counted } = row as Record<string, string> & {
+      entities: EntityRow[];
+    };
     return {
       node,
       database: String(database),
       epoch: BigInt(String(epoch)),
       sequence: BigInt(String(sequence)),
       entities: entities.map(entityOf),
+      digest: String(digest),
+      counted: String(counted),
     };
   }
 
   /** Where OSS is in its stream. */
-  async stream(): Promise<{ epoch: bigint; sequence: bigint; published: bigint }> {
-    const [row] = await query(this.database("oss").url, "select epoch, sequence, published from stream, relay");
-    const { epoch, sequence, published } = row as Record<string, string>;
-    return { epoch: BigInt(String(epoch)), sequence: BigInt(String(sequence)), published: BigInt(String(published)) };
+  async stream(): Promise<Run["oss"]> {
+    const [row] = await query(
+      this.database("oss").url,
+      `select epoch, sequence, published, ${DIGESTS} from stream, relay`,
+    );
+    const { epoch, sequence, published, digest, counted } = row as Record<string, string>;
+    return {
+      epoch: BigInt(String(epoch)),
+      sequence: BigInt(String(sequence)),
+      published: BigInt(String(published)),
+      digest: String(digest),
+      counted: String(counted),
+    };
   }
 
   /** Every change that OSS has committed, in order. */
@@ -214,6 +228,9 @@ interface EntityRow {
   readonly version: string;
   readonly payload: Readonly<Record<string, unknown>> | null;
 }
+
+/** The digest that was kept up to date, and that of what is there. */
+const DIGESTS = `digest, ${digestOfTable("entities")} as counted`;
 
 const ENTITIES = `(select coalesce(json_agg(json_build_object(
   'entity', entity, 'id', entity_id, 'version', version::text, 'payload', payload)), '[]') from entities)`;
