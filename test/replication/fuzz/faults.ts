@@ -74,6 +74,16 @@ const faults: Record<FaultKind, (world: World, target: string) => Promise<Heal>>
     return async () => {};
   },
 
+  async "pod-lost"(world, target) {
+    const { server } = world.database(target);
+    await server.down("kill");
+    return async () => {
+      await world.process(target).kill();
+      await server.start();
+      await world.process(target).start();
+    };
+  },
+
   async "switch-relay"(world, target) {
     await endRelaySession(world.database(target).url);
     return async () => {};

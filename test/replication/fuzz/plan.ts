@@ -31,6 +31,8 @@ export const targets = {
   "database-kill": DATABASES,
   /** The node's database is gone and an empty one is in its place. */
   "database-lost": NODES,
+  /** The database is killed, and later its node, which has taken messages without it; then both come back. */
+  "pod-lost": NODES,
   /** The server ends the session that holds the relay's lock. */
   "switch-relay": ["oss"],
   "broker-stop": BROKERS,
@@ -131,6 +133,8 @@ export function thingsOf({ kind, target }: Pick<Fault, "kind" | "target">): stri
     case "database-kill":
     case "database-lost":
       return [`database of ${target}`];
+    case "pod-lost":
+      return [`process of ${target}`, `database of ${target}`];
     case "switch-relay":
       return ["database of oss"];
     case "broker-stop":
