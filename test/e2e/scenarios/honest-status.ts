@@ -35,7 +35,8 @@ export function statusIsHonest(stage: TheStage): void {
       const { tv } = stage();
       await tv.kubectl.run(["patch", "pod", "tv-aaa-1", "--type=json", `--patch=${FINALIZER}`]);
       try {
-        await tv.kubectl.run(["delete", "pod", "tv-aaa-1", "--wait=false"]);
+        // It is stuck when it is still there after the time that it has for its last accounting records.
+        await tv.kubectl.run(["delete", "pod", "tv-aaa-1", "--wait=false", "--grace-period=1"]);
         await shows("NodesReady", /tv-aaa-1: is terminating on node .*, held by example.com\/stuck/);
       } finally {
         await tv.kubectl.run(["patch", "pod", "tv-aaa-1", "--type=json", `--patch=${NO_FINALIZER}`]);
