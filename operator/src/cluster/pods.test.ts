@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { hostAndPort, isReady, podProblem } from "./pods.ts";
+import { hostAndPort, isOver, isReady, podProblem } from "./pods.ts";
 import type { LivePod } from "./world.ts";
 
 const pod = (status: object, metadata: object = {}): LivePod =>
@@ -10,6 +10,12 @@ test("a pod that is ready serves, one that is terminating does not", () => {
   expect(isReady(pod(ready))).toBe(true);
   expect(isReady(pod(ready, { deletionTimestamp: "2026-11-22T00:00:00Z" }))).toBe(false);
   expect(isReady(pod({}))).toBe(false);
+});
+
+test("a pod that was evicted is over, one that has ended and cannot go away is not", () => {
+  expect(isOver(pod({ phase: "Failed" }))).toBe(true);
+  expect(isOver(pod({ phase: "Running" }))).toBe(false);
+  expect(isOver(pod({ phase: "Succeeded" }, { deletionTimestamp: "2026-11-22T00:00:00Z" }))).toBe(false);
 });
 
 test.each([

@@ -6,9 +6,13 @@ export function isReady({ metadata, status }: LivePod): boolean {
   return isTrue && metadata.deletionTimestamp === undefined;
 }
 
-/** Whether a pod has ended for good, as one that was evicted: its controller makes another, and may let this one lie. */
-export function isOver({ status }: LivePod): boolean {
-  return status?.phase === "Failed" || status?.phase === "Succeeded";
+/**
+ * Whether a pod has ended for good, as one that was evicted: its controller makes another, and may let this one lie.
+ * One that is being deleted is not over, although its containers may have ended: its name is taken until it has gone.
+ */
+export function isOver({ metadata, status }: LivePod): boolean {
+  const hasEnded = status?.phase === "Failed" || status?.phase === "Succeeded";
+  return hasEnded && metadata.deletionTimestamp === undefined;
 }
 
 /** A host name or address and a port, as URLs have them. */

@@ -35,8 +35,10 @@ export function statusIsHonest(stage: TheStage): void {
       const { tv } = stage();
       await tv.kubectl.run(["patch", "pod", "tv-aaa-1", "--type=json", `--patch=${FINALIZER}`]);
       try {
-        // It is stuck when it is still there after the time that it has for its last accounting records.
-        await tv.kubectl.run(["delete", "pod", "tv-aaa-1", "--wait=false", "--grace-period=1"]);
+        await tv.kubectl.run(["delete", "pod", "tv-aaa-1", "--wait=false"]);
+        const hasEnded = async (): Promise<boolean> =>
+          ["Succeeded", "Failed"].includes((await tv.kubectl.get("pod", "tv-aaa-1")).status.phase);
+        await until("the containers of tv-aaa-1 have ended", hasEnded, { deadlineMs: 2 * MINUTE_MS });
         await shows("NodesReady", /tv-aaa-1: is terminating on node .*, held by example.com\/stuck/);
       } finally {
         await tv.kubectl.run(["patch", "pod", "tv-aaa-1", "--type=json", `--patch=${NO_FINALIZER}`]);
