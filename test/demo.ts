@@ -3,9 +3,11 @@ import type { AaaCluster, Partition } from "./lib/aaa-cluster.ts";
 import { boxIdentity, sampleSubscribers } from "./lib/aaa-cluster.ts";
 import type { KubernetesObject } from "./lib/kubectl.ts";
 import { say, step } from "./lib/steps.ts";
+import { until } from "./lib/until.ts";
 
 const SUBSCRIBERS = 1000;
 const BOXES = 20;
+const SESSION = { acctSessionId: "demo", service: "channel:news", eventTime: "2026-01-01T20:00:00Z" };
 
 interface Answers {
   readonly first: string;
@@ -22,9 +24,11 @@ export async function demonstrate(tv: AaaCluster, nodes: number): Promise<void> 
   );
   const partitions = await step(`Wait until all ${nodes} AAA nodes have it`, () => tv.converged(nodes, 120_000));
   const answers = await step(`Admit ${BOXES} set-top boxes through the AAA gateway`, () => useBoxes(tv));
+  const records = await step(`Wait until OSS has what the boxes reported of their sessions`, () => reported(tv));
   await printTopology(tv);
   printPartitions(partitions);
   printAnswers(answers);
+  say(`Accounting: ${records} records at OSS, one for each box`);
 }
 
 async function useBoxes(tv: AaaCluster): Promise<Answers> {
@@ -45,8 +49,23 @@ async function useBoxes(tv: AaaCluster): Promise<Answers> {
         first += `    ${service.padEnd(16)}${answer.decision} (${answer.reason}), by ${answer.partition}\n`;
     }
     seen.add(admission.partition);
+    // The same record whenever this is run: OSS keeps it once.
+    await box.account({ ...SESSION, acctStatusType: "Start", accountingRecordNumber: 0 });
   }
   return { first, admitted, permitted, denied, nodes: seen };
+}
+
+/** Waits until OSS has a record of every box; returns how many records these are. */
+function reported(tv: AaaCluster): Promise<number> {
+  const boxes = Array.from({ length: BOXES }, (_, index) => boxIdentity(index + 1).deviceId);
+  return until(
+    "OSS has a record of every box",
+    async () => {
+      const records = await Promise.all(boxes.map((deviceId) => tv.accountingRecords(deviceId)));
+      return records.every(({ length }) => length > 0) && records.flat().length;
+    },
+    { deadlineMs: 60_000 },
+  );
 }
 
 async function printTopology(tv: AaaCluster): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Report } from "../box/box.ts";
 import type { Partition } from "../lib/aaa-cluster.ts";
-import { AaaCluster, conditionOf, sampleSubscribers } from "../lib/aaa-cluster.ts";
+import { AaaCluster, boxIdentity, conditionOf, sampleSubscribers } from "../lib/aaa-cluster.ts";
 import { Kubectl } from "../lib/kubectl.ts";
 import { OPERATOR_NAMESPACE } from "../lib/operator.ts";
 import { startPlatform } from "../lib/platform.ts";
@@ -105,6 +106,35 @@ describe("the life of an AaaCluster", () => {
       await expect(stranger.authenticate()).rejects.toThrow(/401/);
     },
     MINUTE_MS,
+  );
+
+  test(
+    "what a box reports of a session is at OSS, and once, although the box sends it twice",
+    async () => {
+      const box = await tv.box(8);
+      await box.authenticate();
+      const session = { acctSessionId: "e2e", service: "channel:news", eventTime: "2026-11-22T20:00:00Z" };
+      const reports: readonly Report[] = [
+        { ...session, acctStatusType: "Start", accountingRecordNumber: 0 },
+        { ...session, acctStatusType: "Stop", accountingRecordNumber: 1, acctSessionTime: 60 },
+      ];
+      const ids: string[] = [];
+      for (const report of reports) ids.push(await box.account(report));
+      // The gateway gives it to whichever node it likes.
+      for (const [index, report] of reports.entries()) expect(await box.account(report)).toBe(ids[index]);
+      const { deviceId } = boxIdentity(8);
+      const records = await until(
+        "OSS has both records",
+        async () => {
+          const stored = await tv.accountingRecords(deviceId);
+          return stored.length >= ids.length ? stored : null;
+        },
+        { deadlineMs: MINUTE_MS },
+      );
+      expect(records.map(({ recordId }) => recordId).sort()).toEqual([...ids].sort());
+      expect(records.find(({ acctStatusType }) => acctStatusType === "Stop")).toMatchObject(reports[1] ?? {});
+    },
+    2 * MINUTE_MS,
   );
 
   test(

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Document, parseAllDocuments, stringify } from "yaml";
-import { Box } from "../box/box.ts";
+import { Box, type Report } from "../box/box.ts";
 import type { Access, KubernetesObject } from "./kubectl.ts";
 import { Kubectl } from "./kubectl.ts";
 import { run } from "./run.ts";
@@ -31,6 +31,12 @@ export interface BulkLine {
   readonly entity: "Subscriber" | "Device" | "ProductOffering" | "Entitlement";
   readonly id: string;
   readonly payload: object | null;
+}
+
+/** An accounting record as OSS has it: what the box said, under the id it was told, and the node that took it. */
+export interface AccountingRecord extends Report {
+  readonly recordId: string;
+  readonly partition: string;
 }
 
 const SAMPLE = new URL("../../samples/tv.yaml", import.meta.url);
@@ -150,6 +156,12 @@ export class AaaCluster {
 
   async deleteEntity(collection: string, id: string): Promise<void> {
     await this.#oss("DELETE", `/v1/${collection}/${id}`);
+  }
+
+  /** The accounting records that OSS has of one device, those that came last first; at most a page of 100. */
+  async accountingRecords(deviceId: string): Promise<readonly AccountingRecord[]> {
+    const page = await this.#oss("GET", `/v1/accountingRecords?deviceId=${deviceId}`);
+    return (page as { records: readonly AccountingRecord[] }).records;
   }
 
   async box(index: number): Promise<Box> {
