@@ -13,6 +13,8 @@ export class Partition {
   watermark: Place = NEVER_SYNCED;
   /** The digest of the content at the watermark. */
   digest = 0n;
+  /** Whether the watermark is known: this process has read it from its database. */
+  located = false;
   /** Whether the node follows the stream: connected, and not waiting for a snapshot. */
   following = false;
   /** Aborts when the consumer of the queue is lost; null while there is none. */
@@ -31,6 +33,7 @@ export class Partition {
   reached({ place, digest }: Watermark): void {
     this.watermark = place;
     this.digest = digest;
+    this.located = true;
   }
 
   get everSynced(): boolean {

@@ -110,19 +110,23 @@ export function boxRoutes({ pool, keys, partition, metrics, now }: RouteDeps): (
 /** Where this node is in the stream, for the operator and for people. */
 export function partitionRoute(pool: pg.Pool, partition: Partition): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
-    app.get("/v1/partition", async () => ({
-      name: partition.name,
-      queue: partition.queue,
-      epoch: partition.watermark.epoch.toString(),
-      sequence: partition.watermark.sequence.toString(),
-      digest: digestText(partition.digest),
-      lag: partition.lag,
-      lagSeconds: partition.lagSeconds,
-      behind: partition.behind,
-      consuming: partition.consuming,
-      synced: partition.synced,
-      databaseVersion: await readDatabaseVersion(pool),
-    }));
+    app.get("/v1/partition", async () => {
+      const databaseVersion = await readDatabaseVersion(pool);
+      if (!partition.located) throw new Problem(503, "starting", "this node has not read its database yet; ask again");
+      return {
+        name: partition.name,
+        queue: partition.queue,
+        epoch: partition.watermark.epoch.toString(),
+        sequence: partition.watermark.sequence.toString(),
+        digest: digestText(partition.digest),
+        lag: partition.lag,
+        lagSeconds: partition.lagSeconds,
+        behind: partition.behind,
+        consuming: partition.consuming,
+        synced: partition.synced,
+        databaseVersion,
+      };
+    });
   };
 }
 

@@ -117,7 +117,9 @@ export class AaaCluster {
 
   /** Where one AAA node is, asked from inside its pod: the NetworkPolicies let nobody else in but its gateway. */
   async partition(pod: string): Promise<Partition> {
-    const script = 'process.stdout.write(await (await fetch("http://localhost:6600/v1/partition")).text())';
+    const script = `const answer = await fetch("http://localhost:6600/v1/partition");
+      if (!answer.ok) throw new Error(await answer.text());
+      process.stdout.write(await answer.text());`;
     const node = ["node", "--input-type=module", "--eval", script];
     return JSON.parse(await this.kubectl.run(["exec", pod, "--container=node-service", "--", ...node])) as Partition;
   }

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import pg from "pg";
 import type { NodeService } from "../../node-service/src/service.ts";
 import { Box } from "../box/box.ts";
 import { until } from "../lib/until.ts";
@@ -72,6 +73,23 @@ test("a node that joins late gets what was broadcast before it existed", async (
   const lateState = await nodeState(late);
   expect(lateState).toMatchObject({ queue: "aaa.partition.tv-aaa-2", synced: true });
   expect((await nodeState(nodes[0])).sequence).toBe(lateState.sequence);
+});
+
+test("a node that starts says where it is only when it has read its database", async () => {
+  const database = await stack.database();
+  const first = await stack.startNode("tv-aaa-3", database);
+  await stack.untilSynced(first);
+  const { sequence } = await nodeState(first);
+  await first.stop();
+  const locking = new pg.Client({ connectionString: database });
+  await locking.connect();
+  await locking.query("begin; lock table watermark");
+  const again = await stack.startNode("tv-aaa-3", database);
+  const asked = await fetch(new URL("/v1/partition", again.url));
+  await locking.end();
+  expect(asked.status).toBe(503);
+  await stack.untilSynced(again);
+  expect((await nodeState(again)).sequence).toBe(sequence);
 });
 
 test("a deleted entity is gone on every node, and one that others use is not deleted", async () => {
