@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type NodeService, startNodeService } from "../../node-service/src/service.ts";
+import { type Identity, SigningKeys } from "../../node-service/src/signing-keys.ts";
 import { type OssService, startOssService } from "../../oss-service/src/service.ts";
 import { until } from "../lib/until.ts";
 import { type FreshDatabase, type FreshVhost, freshDatabase, freshVhost } from "../services/fresh.ts";
@@ -115,6 +116,12 @@ export class Stack implements AsyncDisposable {
       PARTITION: name,
       SIGNING_KEYS_FILE: join(this.#folder, "keys"),
     };
+  }
+
+  /** An access token as a node gives it to a box that has authenticated. */
+  async accessToken(identity: Identity): Promise<string> {
+    const keys = SigningKeys.parse(await readFile(join(this.#folder, "keys"), "utf8"));
+    return (await keys.issueToken(identity, new Date())).token;
   }
 
   /** A database, by default on the server that the test run shares; dropped at the end. */

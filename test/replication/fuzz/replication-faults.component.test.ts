@@ -16,6 +16,7 @@ test.each(SEEDS)(
     const result = await runSeed(servers, seed);
     if (result.breaches.length > 0) throw new Error(printFailure(result));
     expect(result.writes.accepted).toBeGreaterThan(50);
+    expect(result.records.acknowledged).toBeGreaterThan(50);
     expect(result.injected.length).toBeGreaterThan(0);
   },
   300_000,
