@@ -220,6 +220,28 @@ export async function metricOf(service: { readonly url: string }, name: string):
   return line === undefined ? 0 : Number(line.slice(name.length + 1));
 }
 
+/** A queue as the management interface knows it: up to five seconds old. */
+export interface Queue {
+  readonly ready: number;
+  readonly unacknowledged: number;
+  readonly consumers: number;
+  /** How many deliveries were not the first of their message. */
+  readonly redelivered: number;
+}
+
+/** Rejects when there is no such queue. */
+export async function queueOf({ vhost }: Stack, queue: string): Promise<Queue> {
+  const told = (await vhost.management("GET", `/queues/${vhost.name}/${queue}`)) as Partial<Record<string, number>> & {
+    readonly message_stats?: { readonly redeliver?: number };
+  };
+  return {
+    ready: told.messages_ready ?? 0,
+    unacknowledged: told.messages_unacknowledged ?? 0,
+    consumers: told.consumers ?? 0,
+    redelivered: told.message_stats?.redeliver ?? 0,
+  };
+}
+
 /** Runs one statement on a database and returns its rows. */
 export async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });

@@ -1,4 +1,4 @@
-import { ACCOUNTING_QUEUE, partitionQueue } from "@aaa-cluster/contract";
+import { partitionQueue } from "@aaa-cluster/contract";
 import { digestOfTable } from "@aaa-cluster/service-kit";
 import { TcpGate } from "../../fault/tcp-gate.ts";
 import { until } from "../../lib/until.ts";
@@ -24,7 +24,6 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const FOLLOW_DEADLINE = { deadlineMs: 120_000, intervalMs: 100 };
 const DELIVER_DEADLINE = { deadlineMs: 60_000, intervalMs: 100 };
 const LOSE_DEADLINE = { deadlineMs: 10_000, intervalMs: 20 };
-const BASE_POLICY = { overflow: "drop-head", "max-length": 1_000_000 };
 
 /** A database and the server it is on. */
 export interface Database {
@@ -61,8 +60,6 @@ export class World implements AsyncDisposable {
     const owned = new AsyncDisposableStack();
     try {
       const world = await World.#make(servers, owned);
-      await world.limitQueues("all", BASE_POLICY);
-      await world.#keepRecords();
       await Promise.all([...world.processes.values()].map((process) => process.start()));
       await world.untilFollowing();
       return world;
@@ -243,14 +240,13 @@ export class World implements AsyncDisposable {
     await until("every node follows", following, FOLLOW_DEADLINE);
   }
 
-  /** The limits of a node's queue, or of all; null takes those of one node away, so that those of all count again. */
-  async limitQueues(node: string, definition: Readonly<Record<string, unknown>> | null): Promise<void> {
+  /** Other limits of one node's queue; null takes them away, so that those of all count again. */
+  async limitQueue(node: string, definition: Readonly<Record<string, unknown>> | null): Promise<void> {
     const { management, name } = this.stack.vhost;
     const path = `/policies/${name}/${node}`;
     if (definition === null) return void (await management("DELETE", path));
-    const one = { pattern: `^${partitionQueue(node).replaceAll(".", "\\.")}$`, priority: 1 };
-    const all = { pattern: "^aaa\\.partition\\.", priority: 0 };
-    await management("PUT", path, { ...(node === "all" ? all : one), "apply-to": "queues", definition });
+    const pattern = `^${partitionQueue(node).replaceAll(".", "\\.")}$`;
+    await management("PUT", path, { pattern, priority: 1, "apply-to": "queues", definition });
   }
 
   /** Puts an empty database in the place of a node's, and remembers what the node had not delivered. */
@@ -281,14 +277,6 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
-  }
-
-  /** As the operator does: RabbitMQ's default is to throw a message away after 20 deliveries. */
-  async #keepRecords(): Promise<void> {
-    const { management, name } = this.stack.vhost;
-    const pattern = `^${ACCOUNTING_QUEUE.replaceAll(".", "\\.")}$`;
-    const definition = { "delivery-limit": -1 };
-    await management("PUT", `/policies/${name}/accounting`, { pattern, "apply-to": "queues", definition });
   }
 
   /** Where a node is: in its database, while the process itself says that it follows. */
