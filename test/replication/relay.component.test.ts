@@ -95,4 +95,5 @@ test("what OSS had committed when it was killed is broadcast by the next replica
   expect(content.map(({ entity_id }) => entity_id)).toEqual(["committed", "later"]);
   expect(content).toEqual(await contentOf(stack.ossDatabase.url));
   expect((await stack.stream()).sequence).toBe("2");
+  expect(await metricOf(node, 'aaa_node_resyncs_total{reason="gap"}')).toBe(0);
 }, 60_000);
