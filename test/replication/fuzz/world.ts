@@ -41,6 +41,8 @@ export class World implements AsyncDisposable {
   readonly processes: ReadonlyMap<string, ServiceProcess>;
   /** What nodes lost with their databases. */
   readonly lost: LostOutbox[] = [];
+  /** Access tokens of the boxes, by device. */
+  readonly #tokens = new Map<string, Promise<string>>();
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
@@ -115,7 +117,7 @@ export class World implements AsyncDisposable {
     const { subscriberId, deviceId, ...report } = content;
     const sentAt = performance.now();
     try {
-      const accessToken = await this.stack.accessToken({ subscriberId, deviceId });
+      const accessToken = await this.#tokenOf({ subscriberId, deviceId });
       const response = await fetch(new URL("/v1/accounting", this.process(node).url), {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -277,6 +279,13 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
+  }
+
+  /** A box authenticates once for many records. */
+  #tokenOf(identity: Parameters<Stack["accessToken"]>[0]): Promise<string> {
+    const token = this.#tokens.get(identity.deviceId) ?? this.stack.accessToken(identity);
+    this.#tokens.set(identity.deviceId, token);
+    return token;
   }
 
   /** Where a node is: in its database, while the process itself says that it follows. */
