@@ -9,7 +9,7 @@ import { readAccount, readDatabaseVersion, readEntitlements } from "./reads.ts";
 import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
 import { issueNonce, verifyNonce } from "./server-nonce.ts";
 import { AccessToken, identityOf, type SigningKeys } from "./signing-keys.ts";
-import { refusalOf } from "./staleness.ts";
+import { minSequenceOf, refusalOf, regressOf } from "./staleness.ts";
 
 // How often OSS says where the stream is.
 const RETRY_AFTER_SECONDS = 5;
@@ -42,14 +42,14 @@ export interface RouteDeps {
 /** What a set-top box gets from a node. Every answer says which node it is from and how far that was. */
 export function boxRoutes({ pool, keys, partition, metrics, now }: RouteDeps): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
-    app.addHook("onRequest", async (_request, reply) => {
+    app.addHook("onRequest", async ({ headers }, reply) => {
       const { epoch, sequence } = partition.watermark;
       reply.headers({
         "aaa-partition": partition.name,
         "aaa-epoch": epoch.toString(),
         "aaa-sequence": sequence.toString(),
       });
-      const refusal = refusalOf(partition);
+      const refusal = refusalOf(partition) ?? regressOf(partition, minSequenceOf(headers["aaa-min-sequence"]));
       if (refusal === null) return;
       reply.header("retry-after", RETRY_AFTER_SECONDS);
       throw refusal;

@@ -19,7 +19,7 @@ import { accountingRoutes } from "./accounting/routes.ts";
 import { type ConsumerDeps, partitionSession } from "./consumer.ts";
 import { createMetrics } from "./metrics.ts";
 import { Partition } from "./partition.ts";
-import { readDatabaseVersion } from "./reads.ts";
+import { BOX_SESSION, readDatabaseVersion } from "./reads.ts";
 import { boxRoutes, partitionRoute } from "./routes.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { refusalOf, stalenessLimit } from "./staleness.ts";
@@ -55,7 +55,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   });
   const log = app.log;
   // Apart, so that a storm of boxes does not keep the stream from the database.
-  const boxPool = await createPool(database, BOX_CONNECTIONS, log);
+  const boxPool = await createPool(database, BOX_CONNECTIONS, log, BOX_SESSION);
   const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
     const refusal = refusalOf(partition);

@@ -1,6 +1,6 @@
 import { expect, jest, test } from "@jest/globals";
 import { Partition } from "./partition.ts";
-import { refusalOf, stalenessLimit } from "./staleness.ts";
+import { minSequenceOf, refusalOf, regressOf, stalenessLimit } from "./staleness.ts";
 
 test("without settings a node serves what it has, and counts as behind after 30 seconds", () => {
   expect(stalenessLimit({})).toEqual({ maxLagSeconds: 30, staleReads: "Serve" });
@@ -47,4 +47,19 @@ test("a node that was away refuses until it has caught up once, when stale reads
   expect(refusalOf(node)).toMatchObject({ code: "behind", message: expect.stringContaining("since it started") });
   node.freshness.replaced(performance.now());
   expect(refusalOf(node)).toBeNull();
+});
+
+test("a request that asks for a sequence is answered from there on, and one that asks for none in any case", () => {
+  const node = partition("Serve");
+  node.watermark = { epoch: 1n, sequence: 41n };
+  for (const header of [undefined, "0", "41"]) expect(regressOf(node, minSequenceOf(header))).toBeNull();
+  expect(regressOf(node, minSequenceOf("42"))).toMatchObject({
+    status: 503,
+    code: "behind",
+    message: "this node is at 41 of the stream, and 42 is asked for; ask another one",
+  });
+});
+
+test.each(["", "-1", "1.5", "newest", "9".repeat(20)])("%p is no sequence to ask for", (header) => {
+  expect(() => minSequenceOf(header)).toThrow("the header aaa-min-sequence cannot be read");
 });

@@ -28,6 +28,21 @@ export function refusalOf({ everSynced, freshness, behind, lagSeconds, limit }: 
   return behind ? stale(`is ${lagSeconds} s behind, and ${limit.maxLagSeconds} s are allowed`) : null;
 }
 
+/** Up to which sequence a node must be at least to answer a request, by its header. Throws Problem 400. */
+export function minSequenceOf(header: string | string[] | undefined): bigint {
+  if (header === undefined) return 0n;
+  if (typeof header === "string" && /^\d{1,19}$/.test(header)) return BigInt(header);
+  throw new Problem(400, "invalid-request", "the header aaa-min-sequence cannot be read", [
+    "aaa-min-sequence: must be a whole number, as aaa-sequence of an answer",
+  ]);
+}
+
+/** Why a box that has seen the stream at `minSequence` must not be answered from before it, or null. */
+export function regressOf({ watermark }: Partition, minSequence: bigint): Problem | null {
+  if (watermark.sequence >= minSequence) return null;
+  return stale(`is at ${watermark.sequence} of the stream, and ${minSequence} is asked for`);
+}
+
 export function neverSynced(): Problem {
   return new Problem(503, "not-synced", "this node has no data yet; ask another one");
 }

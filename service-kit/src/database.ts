@@ -8,8 +8,9 @@ const AWAY_STATES = /^(08|28|53|57|58)/;
 // What pg says when a connection breaks; it gives these errors no code.
 const CONNECTION_LOST = /^(Connection terminated|timeout exceeded|Client has encountered a connection error)/;
 
-export async function createPool(settings: DatabaseSettings, max: number, log: Logger): Promise<pg.Pool> {
-  const pool = new pg.Pool({ ...(await connectionOptions(settings)), max });
+/** @param options what the server is told for every session of the pool, as `-c enable_seqscan=off` */
+export async function createPool(settings: DatabaseSettings, max: number, log: Logger, options = ""): Promise<pg.Pool> {
+  const pool = new pg.Pool({ ...(await connectionOptions(settings)), max, options });
   pool.on("error", (error) => log.debug({ err: error }, "an idle database connection was lost"));
   return pool;
 }

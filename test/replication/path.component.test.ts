@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
   await stack?.[Symbol.asyncDispose]();
-});
+}, 30_000);
 
 const boxOf = (subscriberId: string, password = `password-${subscriberId}`): Box =>
   new Box({ gatewayUrl: gateway.url, subscriberId, password, deviceId: `box-${subscriberId}` });

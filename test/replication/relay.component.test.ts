@@ -1,9 +1,11 @@
 import { expect, test } from "@jest/globals";
+import pg from "pg";
 import type { OssService } from "../../oss-service/src/service.ts";
 import { TcpGate } from "../fault/tcp-gate.ts";
 import { until } from "../lib/until.ts";
 import { sharedPostgresql, sharedRabbitmq } from "../services/shared.ts";
-import { metricOf, nodeState, Stack } from "./stack.ts";
+import { ServiceProcess } from "./fuzz/service-process.ts";
+import { contentOf, metricOf, nodeState, query, queueOf, Stack } from "./stack.ts";
 
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 
@@ -47,7 +49,7 @@ test("a snapshot that OSS cannot send because its database is away is sent when 
   await using stack = await Stack.start();
   await using gate = await TcpGate.start(sharedPostgresql().port);
   const oss = await stack.startOss("oss-0", { PGPORT: `${gate.port}` });
-  await until("it takes requests", () => hasConsumer(stack, "oss.snapshot-requests"), DEADLINE);
+  await until("it takes requests", async () => (await queueOf(stack, "oss.snapshot-requests")).consumers > 0, DEADLINE);
   gate.close();
   const node = await stack.startNode("tv-aaa-0");
   const failed = 'aaa_oss_snapshots_total{result="failed"}';
@@ -58,7 +60,40 @@ test("a snapshot that OSS cannot send because its database is away is sent when 
   await until("the node has its snapshot", synced, { ...DEADLINE, deadlineMs: 20_000 });
 }, 60_000);
 
-async function hasConsumer(stack: Stack, queue: string): Promise<boolean> {
-  const found = (await stack.vhost.management("GET", `/queues/${stack.vhost.name}/${queue}`)) as { consumers?: number };
-  return (found.consumers ?? 0) > 0;
-}
+test("what OSS had committed when it was killed is broadcast by the next replica, and what it had not is nowhere", async () => {
+  await using gate = await TcpGate.start(sharedRabbitmq().port);
+  await using stack = await Stack.start();
+  await using doomed = new ServiceProcess("oss-doomed", "oss-service", {
+    ...stack.ossEnv("oss-doomed"),
+    BROKER_URL: `amqp://127.0.0.1:${gate.port}/${stack.vhost.name}`,
+  });
+  await doomed.start();
+  stack.useOss(doomed.url);
+  const database = await stack.database();
+  const node = await stack.startNode("tv-aaa-0", database);
+  const synced = async (): Promise<boolean> => (await nodeState(node)).synced;
+  await until("the node has its snapshot", synced, DEADLINE);
+  gate.close();
+  await stack.put("productOfferings/committed", { name: "Committed", services: [] });
+  // The last statement of its transaction waits for this lock.
+  const holder = new pg.Client({ connectionString: stack.ossDatabase.url });
+  await holder.connect();
+  try {
+    await holder.query("begin; select from stream for update");
+    const lost = stack.call("PUT", "/v1/productOfferings/lost", { name: "Lost", services: [] }).catch(() => null);
+    const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    await until("it waits", async () => (await query(stack.ossDatabase.url, waiting)).length === 1, DEADLINE);
+    await doomed.kill();
+    expect(await lost).toBeNull();
+  } finally {
+    await holder.end();
+  }
+  await stack.startOss("oss-next");
+  await stack.put("productOfferings/later", { name: "Later", services: [] });
+  await stack.untilSynced(node);
+  const content = await contentOf(database);
+  expect(content.map(({ entity_id }) => entity_id)).toEqual(["committed", "later"]);
+  expect(content).toEqual(await contentOf(stack.ossDatabase.url));
+  expect((await stack.stream()).sequence).toBe("2");
+  expect(await metricOf(node, 'aaa_node_resyncs_total{reason="gap"}')).toBe(0);
+}, 60_000);

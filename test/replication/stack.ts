@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type NodeService, startNodeService } from "../../node-service/src/service.ts";
+import { type Identity, SigningKeys } from "../../node-service/src/signing-keys.ts";
 import { type OssService, startOssService } from "../../oss-service/src/service.ts";
 import { until } from "../lib/until.ts";
 import { type FreshDatabase, type FreshVhost, freshDatabase, freshVhost } from "../services/fresh.ts";
@@ -117,6 +118,12 @@ export class Stack implements AsyncDisposable {
     };
   }
 
+  /** An access token as a node gives it to a box that has authenticated. */
+  async accessToken(identity: Identity): Promise<string> {
+    const keys = SigningKeys.parse(await readFile(join(this.#folder, "keys"), "utf8"));
+    return (await keys.issueToken(identity, new Date())).token;
+  }
+
   /** A database, by default on the server that the test run shares; dropped at the end. */
   async database(server?: PostgresqlAddress): Promise<string> {
     return this.#owned.use(await freshDatabase(server)).url;
@@ -211,6 +218,28 @@ export async function metricOf(service: { readonly url: string }, name: string):
   const text = await (await fetch(new URL("/metrics", service.url))).text();
   const line = text.split("\n").find((candidate) => candidate.startsWith(`${name} `));
   return line === undefined ? 0 : Number(line.slice(name.length + 1));
+}
+
+/** A queue as the management interface knows it: up to five seconds old. */
+export interface Queue {
+  readonly ready: number;
+  readonly unacknowledged: number;
+  readonly consumers: number;
+  /** How many deliveries were not the first of their message. */
+  readonly redelivered: number;
+}
+
+/** Rejects when there is no such queue. */
+export async function queueOf({ vhost }: Stack, queue: string): Promise<Queue> {
+  const told = (await vhost.management("GET", `/queues/${vhost.name}/${queue}`)) as Partial<Record<string, number>> & {
+    readonly message_stats?: { readonly redeliver?: number };
+  };
+  return {
+    ready: told.messages_ready ?? 0,
+    unacknowledged: told.messages_unacknowledged ?? 0,
+    consumers: told.consumers ?? 0,
+    redelivered: told.message_stats?.redeliver ?? 0,
+  };
 }
 
 /** Runs one statement on a database and returns its rows. */

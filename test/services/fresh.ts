@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { exchangesOf, permissionsOf } from "../../operator/src/cluster/broker/topology.ts";
+import { exchangesOf, permissionsOf, policiesOf } from "../../operator/src/cluster/broker/topology.ts";
 import { ownedFolder, removeFolder } from "./folders.ts";
 import { type Management, managementOf } from "./management.ts";
 import { postgresqlUrl, query } from "./postgresql.ts";
@@ -31,11 +31,21 @@ export interface FreshVhost extends AsyncDisposable {
   readonly oss: Credentials;
   readonly node: Credentials;
   readonly management: Management;
+  /** Sets the operator's policies with other limits of the nodes' queues. */
+  limitQueues(limits: Partial<QueueLimits>): Promise<void>;
   /** amqp URL with a user's credentials in it. */
   urlAs(user: "oss" | "node" | "admin"): string;
 }
 
+type QueueLimits = Parameters<typeof policiesOf>[0];
+
 const EXCHANGE = "oss_exchange";
+const LIMITS: QueueLimits = {
+  maxLength: 1_000_000,
+  maxLengthBytes: 2 ** 28,
+  deliveryLimit: 1_000,
+  expiresAfterSeconds: 3_600,
+};
 
 /** Makes a database on a PostgreSQL, by default the one that the test run shares. */
 export async function freshDatabase(server: PostgresqlAddress = sharedPostgresql()): Promise<FreshDatabase> {
@@ -57,6 +67,13 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
   for (const { name: exchange, type } of exchangesOf(EXCHANGE)) {
     await management("PUT", `/exchanges/${name}/${exchange}`, { type, durable: true });
   }
+  const limitQueues = async (limits: Partial<QueueLimits>): Promise<void> => {
+    for (const { name: policy, pattern, definition } of policiesOf({ ...LIMITS, ...limits })) {
+      const body = { pattern, definition, "apply-to": "queues" };
+      await management("PUT", `/policies/${name}/${policy}`, body);
+    }
+  };
+  await limitQueues({});
   await management("PUT", `/permissions/${name}/${server.adminUser}`, { configure: ".*", write: ".*", read: ".*" });
   const users = {
     oss: await makeUser(server, name, "oss", folder),
@@ -66,6 +83,7 @@ export async function freshVhost(server: RabbitmqAddress = sharedRabbitmq()): Pr
   return {
     name,
     management,
+    limitQueues,
     url: `amqp://${server.host}:${server.port}/${name}`,
     tlsUrl: `amqps://localhost:${server.tls?.port}/${name}`,
     oss: users.oss,

@@ -58,10 +58,10 @@ const faults: Record<FaultKind, (world: World, target: string) => Promise<Heal>>
   },
 
   async overflow(world, target) {
-    await world.limitQueues(target, { overflow: "drop-head", "max-length": FULL_AT });
+    await world.limitQueue(target, { overflow: "drop-head", "max-length": FULL_AT });
     world.process(target).signal("SIGTERM");
     return async () => {
-      await surely("the queue is not limited", () => world.limitQueues(target, null));
+      await surely("the queue is not limited", () => world.limitQueue(target, null));
       await restart(world, target);
     };
   },

@@ -46,6 +46,7 @@ const good: Run = {
   resyncs: [{ node: "tv-aaa-0", reason: "never-synced" }],
   quarantined: { "tv-aaa-0": 0 },
   crashes: [],
+  accounting: { reported: [], stored: [], lost: [], setAside: [] },
 };
 
 const refused = (change: Change): Told => ({

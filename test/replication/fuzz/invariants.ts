@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { type Accounting, accountingInvariants } from "./accounting.ts";
 import type { FaultKind, Plan } from "./plan.ts";
 import type { Change, Write } from "./writes.ts";
 
@@ -65,6 +66,7 @@ export interface Run {
   readonly quarantined: Readonly<Record<string, number>>;
   /** Processes that ended though nobody told them to, with what they said last. */
   readonly crashes: readonly string[];
+  readonly accounting: Accounting;
 }
 
 /** Something that holds whatever the faults were. */
@@ -77,7 +79,7 @@ export interface Invariant {
 /** Faults that lose messages of the node they hit, so that it must ask for a snapshot. */
 const LOSSY: readonly FaultKind[] = ["delete-queue", "unbind", "overflow", "database-lost"];
 
-/** The invariants of replication. Accounting records that OSS has exactly once belong here too. */
+/** The invariants of replication, and then those of accounting. */
 export const invariants: readonly Invariant[] = [
   {
     name: "the sequence has no hole and no repetition",
@@ -190,6 +192,10 @@ export const invariants: readonly Invariant[] = [
       Object.entries(quarantined).flatMap(([node, count]) => (count === 0 ? [] : [`${node}: ${count} messages`])),
   },
   { name: "no process ends by itself", breaches: ({ crashes }) => [...crashes] },
+  ...accountingInvariants.map(({ name, breaches }) => ({
+    name,
+    breaches: ({ accounting }: Run) => breaches(accounting),
+  })),
 ];
 
 /** All that is wrong with a run, each line with the invariant that it breaks; of each at most the first few. */

@@ -27,7 +27,9 @@ await runMain(async () => {
     const { accepted, refused, unknown } = result.writes;
     const writes = `${accepted} writes accepted, ${refused} refused, ${unknown} without an answer`;
     const faults = `${result.injected.length} of ${result.plan.faults.length} faults`;
-    say(`seed ${seed}: ok in ${took}, ${faults}, ${writes}`);
+    const { reported, acknowledged } = result.records;
+    const records = `${acknowledged} of ${reported} accounting records acknowledged`;
+    say(`seed ${seed}: ok in ${took}, ${faults}, ${writes}, ${records}`);
     passed += 1;
   }
   say(`${passed} of ${seeds.length} seeds passed`);

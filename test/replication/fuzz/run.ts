@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Attempt, acknowledged, type Reported } from "./accounting.ts";
 import { inject } from "./faults.ts";
 import { breachesOf, type Observation, type Run, type Told } from "./invariants.ts";
 import { type Fault, type FaultKind, NODES, type Plan, planOf, printPlan, thingsOf } from "./plan.ts";
+import { BOXES, type Reporting, reportsOf } from "./reports.ts";
 import type { Servers } from "./servers.ts";
 import { World } from "./world.ts";
 import { firstWrite, lastWrite, WRITERS, writesOf } from "./writes.ts";
@@ -9,6 +11,7 @@ import { firstWrite, lastWrite, WRITERS, writesOf } from "./writes.ts";
 /** How long the faults of a seed come, unless it is said otherwise. */
 export const LENGTH_MS = 8_000;
 const OBSERVE_EVERY_MS = 150;
+const SEND_AGAIN_AFTER_MS = 50;
 
 /** What came of a seed. */
 export interface Result {
@@ -19,6 +22,8 @@ export interface Result {
   readonly injected: readonly FaultKind[];
   /** How many writes were accepted, refused, and never answered. */
   readonly writes: Readonly<Record<Told["outcome"], number>>;
+  /** How many accounting records boxes reported, and how many of them were acknowledged. */
+  readonly records: { readonly reported: number; readonly acknowledged: number };
   readonly observations: number;
   /** What the processes have warned of last. */
   readonly warnings: readonly string[];
@@ -35,24 +40,28 @@ export async function runSeed(servers: Servers, seed: number, lengthMs: number =
   const writing = Promise.all(
     Array.from({ length: WRITERS }, (_, writer) => writeFor(lengthMs, world, plan, writer, told)),
   );
+  const reported: Reported[] = [];
+  const reporting = Promise.all(
+    Array.from({ length: BOXES }, (_, box) => reportFor(lengthMs, world, plan, box, reported)),
+  );
   const happened = await Promise.allSettled(happenInTurn(world, plan.faults));
   await writing;
+  await reporting;
   if (plan.lastWrite) told.push(await world.write(lastWrite));
   const injected = happened.flatMap((one) => (one.status === "fulfilled" && one.value !== null ? [one.value] : []));
-  const stuck = await world.untilFollowing().then(
-    () => [],
-    (error: Error) => [error.message],
-  );
+  const settled = await Promise.allSettled([world.untilFollowing(), world.untilDelivered(reported)]);
+  const stuck = settled.flatMap((one) => (one.status === "rejected" ? [String(one.reason.message)] : []));
   stopping.abort();
   await observing;
   const notHealed = happened.flatMap((one) => (one.status === "rejected" ? [`not healed: ${one.reason}`] : []));
-  const breaches = breachesOf(await lookAround(world, plan, told, observations));
+  const run = await lookAround(world, plan, told, observations, reported);
   const processes = [...world.processes.values()];
   return {
     plan,
-    breaches: [...notHealed, ...stuck, ...breaches],
+    breaches: [...notHealed, ...stuck, ...breachesOf(run)],
     injected,
     writes: countOf(told),
+    records: { reported: reported.length, acknowledged: acknowledged(run.accounting).length },
     observations: observations.length,
     warnings: processes.flatMap((process) => process.warnings()),
   };
@@ -97,6 +106,30 @@ async function writeFor(lengthMs: number, world: World, plan: Plan, writer: numb
   }
 }
 
+async function reportFor(lengthMs: number, world: World, plan: Plan, box: number, reported: Reported[]): Promise<void> {
+  const until = performance.now() + lengthMs;
+  for (const reporting of reportsOf(plan.seed, box)) {
+    await sleep(reporting.afterMs);
+    if (performance.now() >= until) return;
+    const { recordId, content } = reporting;
+    reported.push({ recordId, content, attempts: await send(world, reporting, until) });
+  }
+}
+
+/** Sends a record as a box does: to one node after the other, until one has answered for it. */
+async function send(world: World, reporting: Reporting, until: number): Promise<Attempt[]> {
+  const { nodes, persistent, twice } = reporting;
+  const attempts: Attempt[] = [];
+  for (let wanted = twice ? 2 : 1; wanted > 0 && performance.now() < until; ) {
+    const attempt = await world.report(reporting, nodes[attempts.length % nodes.length] ?? "");
+    attempts.push(attempt);
+    if (attempt.status === 200) wanted -= 1;
+    else if (!persistent) break;
+    else await sleep(SEND_AGAIN_AFTER_MS);
+  }
+  return attempts;
+}
+
 /** Reads a node's database again and again; while it cannot be read there is nothing to see. */
 async function observeUntil(signal: AbortSignal, world: World, node: string, seen: Observation[]): Promise<void> {
   while (!signal.aborted) {
@@ -111,6 +144,7 @@ async function lookAround(
   plan: Plan,
   told: readonly Told[],
   observations: readonly Observation[],
+  reported: readonly Reported[],
 ): Promise<Run> {
   // A node that is stuck may not even have its tables.
   const ends = await Promise.all(NODES.map((node) => world.observe(node).catch(() => null)));
@@ -127,6 +161,7 @@ async function lookAround(
     resyncs: world.resyncs(),
     quarantined: Object.fromEntries(quarantined),
     crashes: [...world.processes.values()].flatMap(({ crashes }) => crashes),
+    accounting: await world.accounting(reported),
   };
 }
 

@@ -5,15 +5,25 @@ import { until } from "../../lib/until.ts";
 import { query as asSuperuser, type Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { query, Stack } from "../stack.ts";
+import {
+  type Accounting,
+  type Attempt,
+  type LostOutbox,
+  missing,
+  type Reported,
+  type StoredRecord,
+} from "./accounting.ts";
 import type { Committed, Entity, Observation, Resync, Run, Told } from "./invariants.ts";
 import { NODES, OSS } from "./plan.ts";
+import type { Reporting } from "./reports.ts";
 import type { Servers } from "./servers.ts";
 import { ServiceProcess } from "./service-process.ts";
 import type { Write } from "./writes.ts";
 
 const ANSWER_TIMEOUT_MS = 2_000;
 const FOLLOW_DEADLINE = { deadlineMs: 120_000, intervalMs: 100 };
-const BASE_POLICY = { overflow: "drop-head", "max-length": 1_000_000 };
+const DELIVER_DEADLINE = { deadlineMs: 60_000, intervalMs: 100 };
+const LOSE_DEADLINE = { deadlineMs: 10_000, intervalMs: 20 };
 
 /** A database and the server it is on. */
 export interface Database {
@@ -29,6 +39,10 @@ export class World implements AsyncDisposable {
   readonly databases: ReadonlyMap<string, Database>;
   readonly gates: ReadonlyMap<string, TcpGate>;
   readonly processes: ReadonlyMap<string, ServiceProcess>;
+  /** What nodes lost with their databases. */
+  readonly lost: LostOutbox[] = [];
+  /** Access tokens of the boxes, by device. */
+  readonly #tokens = new Map<string, Promise<string>>();
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
@@ -48,7 +62,6 @@ export class World implements AsyncDisposable {
     const owned = new AsyncDisposableStack();
     try {
       const world = await World.#make(servers, owned);
-      await world.limitQueues("all", BASE_POLICY);
       await Promise.all([...world.processes.values()].map((process) => process.start()));
       await world.untilFollowing();
       return world;
@@ -97,6 +110,49 @@ export class World implements AsyncDisposable {
     } catch {
       return { write, outcome: "unknown", sequence: null };
     }
+  }
+
+  /** Sends a record to a node, as a box does, and says what the box was told. */
+  async report({ content }: Reporting, node: string): Promise<Attempt> {
+    const { subscriberId, deviceId, ...report } = content;
+    const sentAt = performance.now();
+    try {
+      const accessToken = await this.#tokenOf({ subscriberId, deviceId });
+      const response = await fetch(new URL("/v1/accounting", this.process(node).url), {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ accessToken, ...report }),
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      });
+      await response.arrayBuffer();
+      return { node, sentAt, status: response.status };
+    } catch {
+      return { node, sentAt, status: null };
+    }
+  }
+
+  /** What became of the records that boxes reported. */
+  async accounting(reported: readonly Reported[]): Promise<Accounting> {
+    const { url } = this.database("oss");
+    const records = await query(url, `select record_id as "recordId", partition, record as content from accounting`);
+    const setAside = await query(url, "select reason from accounting_quarantine");
+    return {
+      reported,
+      stored: records as unknown as StoredRecord[],
+      lost: this.lost,
+      setAside: setAside.map(({ reason }) => String(reason)),
+    };
+  }
+
+  /** Waits until no node has a record left to deliver, and OSS has every record that it must have. */
+  async untilDelivered(reported: readonly Reported[]): Promise<void> {
+    const delivered = async (): Promise<boolean> => {
+      const outboxes = await Promise.all(NODES.map((node) => undelivered(this.database(node).url)));
+      const lacking = missing(await this.accounting(reported));
+      if (lacking.length === 0 && outboxes.every((outbox) => outbox.length === 0)) return true;
+      throw new Error(`${lacking.length} records are missing; outboxes: ${outboxes.map(({ length }) => length)}`);
+    };
+    await until("every accounting record is delivered", delivered, DELIVER_DEADLINE);
   }
 
   /** What a node's database holds now, all of one moment. Rejects when it cannot be read. */
@@ -186,22 +242,34 @@ export class World implements AsyncDisposable {
     await until("every node follows", following, FOLLOW_DEADLINE);
   }
 
-  /** The limits of a node's queue, or of all; null takes those of one node away, so that those of all count again. */
-  async limitQueues(node: string, definition: Readonly<Record<string, unknown>> | null): Promise<void> {
+  /** Other limits of one node's queue; null takes them away, so that those of all count again. */
+  async limitQueue(node: string, definition: Readonly<Record<string, unknown>> | null): Promise<void> {
     const { management, name } = this.stack.vhost;
     const path = `/policies/${name}/${node}`;
     if (definition === null) return void (await management("DELETE", path));
-    const one = { pattern: `^${partitionQueue(node).replaceAll(".", "\\.")}$`, priority: 1 };
-    const all = { pattern: "^aaa\\.partition\\.", priority: 0 };
-    await management("PUT", path, { ...(node === "all" ? all : one), "apply-to": "queues", definition });
+    const pattern = `^${partitionQueue(node).replaceAll(".", "\\.")}$`;
+    await management("PUT", path, { pattern, priority: 1, "apply-to": "queues", definition });
   }
 
-  /** Drops a node's database and makes an empty one of the same name. */
+  /** Puts an empty database in the place of a node's, and remembers what the node had not delivered. */
   async loseDatabase(node: string): Promise<void> {
     const { server, url } = this.database(node);
     const name = new URL(url).pathname.slice(1);
-    await asSuperuser(server.port, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
+    const away = `${name}_lost`;
+    const takeAway = async (): Promise<boolean> => {
+      await asSuperuser(
+        server.port,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+      );
+      await asSuperuser(server.port, `ALTER DATABASE "${name}" RENAME TO "${away}"`);
+      return true;
+    };
+    // It can be renamed only while nobody is connected, and not be written to then: so it says what was lost, exactly.
+    await until(`${name} is taken away`, takeAway, LOSE_DEADLINE);
+    const at = performance.now();
     await asSuperuser(server.port, `CREATE DATABASE "${name}"`);
+    this.lost.push({ node, at, recordIds: new Set(await undelivered(server.url(away))) });
+    await asSuperuser(server.port, `DROP DATABASE "${away}"`);
   }
 
   process = (name: string): ServiceProcess => one(this.processes, name);
@@ -211,6 +279,13 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
+  }
+
+  /** A box authenticates once for many records. */
+  #tokenOf(identity: Parameters<Stack["accessToken"]>[0]): Promise<string> {
+    const token = this.#tokens.get(identity.deviceId) ?? this.stack.accessToken(identity);
+    this.#tokens.set(identity.deviceId, token);
+    return token;
   }
 
   /** Where a node is: in its database, while the process itself says that it follows. */
@@ -234,6 +309,14 @@ const DIGESTS = `digest, ${digestOfTable("entities")} as counted`;
 
 const ENTITIES = `(select coalesce(json_agg(json_build_object(
   'entity', entity, 'id', entity_id, 'version', version::text, 'payload', payload)), '[]') from entities)`;
+
+/** The records that a node has still to deliver. It has none before it has made its tables. */
+async function undelivered(url: string): Promise<string[]> {
+  const [row] = await query(url, "select to_regclass('accounting') is not null as made");
+  if (row?.made !== true) return [];
+  const rows = await query(url, "select record_id from accounting where delivered_at is null");
+  return rows.map(({ record_id }) => String(record_id));
+}
 
 const entityOf = (row: EntityRow): Entity => ({ ...row, version: BigInt(row.version) });
 

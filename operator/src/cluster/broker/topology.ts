@@ -70,6 +70,30 @@ export function exchangesOf(exchange: string): readonly Exchange[] {
   ];
 }
 
+/** The policies of the queues between OSS and the nodes; `queue` is what the spec says of a node's queue. */
+export function policiesOf(queue: ValidatedCluster["broker"]["queue"]): readonly Policy[] {
+  return [
+    {
+      name: BROKER.partitionPolicy,
+      pattern: `^${escaped(BROKER.partitionPrefix)}`,
+      // Never reject-publish: one dead node would block every broadcast. What is dropped is noticed and resynced.
+      definition: {
+        overflow: "drop-head",
+        "max-length": queue.maxLength,
+        "max-length-bytes": queue.maxLengthBytes,
+        "delivery-limit": queue.deliveryLimit,
+        expires: queue.expiresAfterSeconds * 1000,
+      },
+    },
+    {
+      name: BROKER.accountingPolicy,
+      pattern: `^${escaped(BROKER.accountingQueue)}$`,
+      // RabbitMQ's default throws away what was delivered 20 times to a consumer that died, and this is money.
+      definition: { "delivery-limit": -1 },
+    },
+  ];
+}
+
 /**
  * The topology of a cluster.
  * @param pods names of the AAA pods that exist
@@ -87,26 +111,7 @@ export function topologyOf(cluster: ValidatedCluster, secrets: Secrets, pods: re
     vhost: scope.vhost,
     users: [...user(scope.oss.secret, permissions.oss), ...user(scope.node.secret, permissions.node)],
     exchanges: exchangesOf(oss.exchange),
-    policies: [
-      {
-        name: BROKER.partitionPolicy,
-        pattern: `^${escaped(BROKER.partitionPrefix)}`,
-        // Never reject-publish: one dead node would block every broadcast. What is dropped is noticed and resynced.
-        definition: {
-          overflow: "drop-head",
-          "max-length": broker.queue.maxLength,
-          "max-length-bytes": broker.queue.maxLengthBytes,
-          "delivery-limit": broker.queue.deliveryLimit,
-          expires: broker.queue.expiresAfterSeconds * 1000,
-        },
-      },
-      {
-        name: BROKER.accountingPolicy,
-        pattern: `^${escaped(BROKER.accountingQueue)}$`,
-        // RabbitMQ's default throws away what was delivered 20 times to a consumer that died, and this is money.
-        definition: { "delivery-limit": -1 },
-      },
-    ],
+    policies: policiesOf(broker.queue),
     bindings: [
       ...partitions.map((pod) => ({ source: oss.exchange, destination: partitionQueue(pod), routingKey: "" })),
       {

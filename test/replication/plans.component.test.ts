@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { fastify } from "fastify";
+import pg from "pg";
+import { acceptRecord } from "../../node-service/src/accounting/outbox.ts";
+import { BOX_SESSION, readAccount, readEntitlements } from "../../node-service/src/reads.ts";
+import { storeDeliveries } from "../../oss-service/src/accounting/storage.ts";
+import { migrate } from "../../service-kit/src/index.ts";
+import { type FreshDatabase, freshDatabase } from "../services/fresh.ts";
+
+const { log } = fastify();
+const ROWS = 20_000;
+
+let database: FreshDatabase;
+let pool: pg.Pool;
+beforeEach(async () => {
+  database = await freshDatabase();
+});
+afterEach(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+
+/** Makes the tables and one connection, which keeps the plans that it makes now. */
+async function makeTables(
+  service: "node-service" | "oss-service",
+  session: string,
+  ...tables: string[]
+): Promise<void> {
+  const options = `-c plan_cache_mode=force_generic_plan ${session}`;
+  pool = new pg.Pool({ connectionString: database.url, max: 1, options });
+  await migrate(pool, new URL(`../../${service}/src/migrations/`, import.meta.url), log);
+  // It would look at the tables anew, and the plans would be made again: what is measured is the time until then.
+  for (const table of tables) await pool.query(`alter table ${table} set (autovacuum_enabled = false)`);
+}
+
+/** The statements that are kept on the connection and read a table whole, with their plans. */
+async function readingWhole(): Promise<string[]> {
+  const { rows } = await pool.query<{ name: string; count: number }>(
+    "select name, cardinality(parameter_types) as count from pg_prepared_statements where name <> '' order by name",
+  );
+  const found: string[] = [];
+  for (const { name, count } of rows) {
+    const parameters = Array(count).fill("null").join();
+    const plan = await pool.query<{ "QUERY PLAN": string }>(`explain execute "${name}"(${parameters})`);
+    const text = plan.rows.map((row) => row["QUERY PLAN"]).join("\n");
+    if (text.includes("Seq Scan on")) found.push(`${name}:\n${text}`);
+  }
+  expect(rows.length).toBeGreaterThan(0);
+  return found;
+}
+
+const report = {
+  acctSessionId: "1",
+  acctStatusType: "Stop",
+  accountingRecordNumber: 1,
+  service: "x",
+  eventTime: "2026-01-31T00:00:00Z",
+} as const;
+const record = { recordId: "r", partition: "tv-aaa-0", subscriberId: "s", deviceId: "d", ...report };
+
+test("no plan that a node keeps from when its tables were small reads a table whole", async () => {
+  await makeTables("node-service", BOX_SESSION, "entities", "accounting");
+  await pool.query("insert into entities values ('Subscriber', 's1', 1, '{}'); analyze entities");
+  await acceptRecord(pool, record);
+  await readAccount(pool, "s1", "d1");
+  await readEntitlements(pool, "s1", "channel:news-1");
+  await pool.query(`insert into entities select 'Subscriber', i, 1, '{}' from generate_series(1, ${ROWS}) i`);
+  expect(await readingWhole()).toEqual([]);
+}, 60_000);
+
+test("no plan that OSS keeps from when its tables were small reads a table whole", async () => {
+  await makeTables("oss-service", "", "accounting", "accounting_quarantine");
+  await storeDeliveries(pool, [{ kind: "record", record, body: Buffer.from("{}") }]);
+  await pool.query(`
+    insert into accounting (record_id, subscriber_id, device_id, partition, record)
+    select i, i, i, 'tv-aaa-0', '{}' from generate_series(1, ${ROWS}) i`);
+  expect(await readingWhole()).toEqual([]);
+}, 60_000);
