@@ -2,6 +2,7 @@ export * from "./broker.ts";
 export * from "./broker-settings.ts";
 export * from "./content/command.ts";
 export * from "./content/digest.ts";
+export * from "./content/read.ts";
 export * from "./database.ts";
 export * from "./database-settings.ts";
 export * from "./forever.ts";

@@ -207,11 +207,13 @@ export class TestCluster {
 const SYNCED = {
   epoch: "1",
   sequence: "1000",
+  digest: "00000000000000a1",
   lag: 0,
   lagSeconds: 0,
   synced: true,
   consuming: true,
   behind: false,
+  differs: false,
 };
 
 export function conditionOf({ status }: AaaCluster, type: ConditionType): Condition | undefined {

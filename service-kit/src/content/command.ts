@@ -59,11 +59,12 @@ async function run(program: Program, command: string, args: readonly string[]): 
 
 async function printContent({ nameVariable, place }: Program, env: Env, args: readonly string[]): Promise<void> {
   const { bucket } = parse(args, { bucket: { type: "string", multiple: true } }).values;
+  const buckets = bucketsOf(bucket as string[] | undefined);
   const lines = readContent({
     database: databaseSettings(env),
     name: required(env, nameVariable, "the name to tell this reading from others by"),
     place,
-    buckets: bucketsOf(bucket as string[] | undefined),
+    buckets,
   });
   await pipeline(Readable.from(inPieces(lines), { objectMode: false }), process.stdout, { end: false });
 }
