@@ -50,8 +50,9 @@ afterEach(async () => {
 });
 
 test("a node is as it says itself, by the name of its pod", async () => {
-  await serve(PORTS.aaa, 200, JSON.stringify({ ...SAID, name: "somebody", partition: "x" }));
-  expect(await nodeReport(pod())).toEqual({ name: "tv-aaa-0", ...SAID });
+  const troubled = { ...SAID, behind: true, differs: true };
+  await serve(PORTS.aaa, 200, JSON.stringify({ ...troubled, name: "somebody", partition: "x" }));
+  expect(await nodeReport(pod())).toEqual({ name: "tv-aaa-0", ...troubled });
   expect(asked).toEqual(["/v1/partition"]);
 });
 
