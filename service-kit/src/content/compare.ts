@@ -1,5 +1,5 @@
 import { ContentError } from "./error.ts";
-import { type Judgement, judgeBucket, judgeEntity } from "./judge.ts";
+import { type BucketJudgement, type Judgement, judgeBucket, judgeEntity } from "./judge.ts";
 import { ALL, bucketOf, type Line, NONE, parseLine, type Reading, type State } from "./lines.ts";
 
 const BUCKETS = 256;
@@ -17,7 +17,7 @@ export interface Comparison {
   /** In the order of their sequences. */
   readonly readings: readonly Reading[];
   /** Buckets whose entities were not read, by what their digests say. */
-  readonly buckets: Readonly<Record<Judgement, readonly string[]>>;
+  readonly buckets: Readonly<Record<BucketJudgement, readonly string[]>>;
   /** How many entities that were read there are of each kind. */
   readonly entities: Readonly<Record<Judgement, number>>;
   /** The first entities that differ, in the order of their names. */
@@ -33,8 +33,8 @@ export interface Comparison {
 export async function compareContent(lines: AsyncIterable<string>): Promise<Comparison> {
   const readings: Reading[] = [];
   const counts = new Map<string, Record<"bucket" | "entity", number>>();
-  const buckets: Record<Judgement, string[]> = { same: [], changed: [], different: [] };
-  const entities: Record<Judgement, number> = { same: 0, changed: 0, different: 0 };
+  const buckets: Record<BucketJudgement, string[]> = { same: [], changed: [], different: [] };
+  const entities: Record<Judgement, number> = { same: 0, changed: 0, unclear: 0, different: 0 };
   const differences: Difference[] = [];
   const differing = new Set<string>();
   for await (const group of groups(lines)) {

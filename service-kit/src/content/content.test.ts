@@ -93,8 +93,8 @@ test.each<[string, string, readonly (readonly [number, Has])[]]>([
     ],
   ],
   [
-    "changed",
-    "deleted in between",
+    "unclear",
+    "deleted in between, or lost",
     [
       [5, live(3)],
       [9, absent],
@@ -304,6 +304,17 @@ test("a change that one node does not have yet is undecided until that node has 
   const applied = await compared(early, late, contentOf("n-0", 12, { ...people, bob: live(3) }));
   expect(applied).toMatchObject({ verdict: "same", text: expect.stringContaining("1 entity changed from reading") });
   expect((await compared(early, late, contentOf("n-0", 12, people))).verdict).toBe("different");
+});
+
+test("an entity that is absent after it was there is undecided until one was read later that keeps what is deleted", async () => {
+  const before = [contentOf("oss", 7, people), contentOf("n-0", 7, people), contentOf("oss", 8, people)];
+  const without = contentOf("n-0", 9, { ...people, bob: absent });
+  const doubted = await compared(...before, without);
+  expect(doubted).toMatchObject({ verdict: "undecided", text: expect.stringContaining("or lost there") });
+  expect((await compared(...before, without, contentOf("oss", 9, { ...people, bob: deleted(3) }))).verdict).toBe(
+    "same",
+  );
+  expect((await compared(...before, without, contentOf("oss", 9, people))).verdict).toBe("different");
 });
 
 test("by digests alone, buckets differ at one place, and may have changed at two", async () => {

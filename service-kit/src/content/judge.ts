@@ -6,6 +6,8 @@ export type Judgement =
   | "same"
   /** They have not the same, and all may be right: it changed from the place of the one to that of the other. */
   | "changed"
+  /** It is absent at the last places, and no reading has that it was deleted: a snapshot leaves that out. */
+  | "unclear"
   /** They cannot all be right. */
   | "different";
 
@@ -31,6 +33,7 @@ export function judgeEntity(readings: readonly Reading[], states: ReadonlyMap<st
     if (before !== null && !mayFollow(before, state, sequence)) return "different";
     before = { state, sequence, isAbsentSince: false };
   }
+  if (before?.isAbsentSince === true && exists(before.state)) return "unclear";
   return distinct(readings, ({ key }) => (exists(states.get(key)) ? states.get(key)?.version : "absent")) > 1
     ? "changed"
     : "same";
@@ -54,8 +57,10 @@ function mayFollow({ state: before, sequence: since, isAbsentSince }: Known, sta
 
 const exists = (state: State | undefined): boolean => (state?.digest ?? null) !== null;
 
+export type BucketJudgement = Exclude<Judgement, "unclear">;
+
 /** Judges the digests that readings have of one bucket, by the key of the reading. */
-export function judgeBucket(readings: readonly Reading[], digests: ReadonlyMap<string, string>): Judgement {
+export function judgeBucket(readings: readonly Reading[], digests: ReadonlyMap<string, string>): BucketJudgement {
   const digestOf = ({ key }: Reading): string | undefined => digests.get(key);
   if (groupByPlace(readings).some((atOnePlace) => distinct(atOnePlace, digestOf) > 1)) return "different";
   return distinct(readings, digestOf) > 1 ? "changed" : "same";

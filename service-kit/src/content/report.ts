@@ -34,19 +34,24 @@ export function reportOf(comparison: Comparison): Report {
     };
   }
   if (buckets.changed.length > 0) {
-    const many = buckets.changed.length > 16 ? ["all"] : buckets.changed;
     const what = "they are of different places of the stream, and by their digests alone changes are no differences";
-    return { verdict: "undecided", lines: [...read, `undecided: ${what}`, readEntities(many)] };
+    return { verdict: "undecided", lines: [...read, `undecided: ${what}`, readEntities(buckets.changed)] };
   }
   const late = readTooEarly(readings);
-  if (entities.changed > 0 && late.length > 0) {
-    const what = `${counted(entities.changed)} changed between the places of the readings, or ${late.join(", ")} lacks that`;
-    return {
-      verdict: "undecided",
-      lines: [...read, `undecided: ${what}`, `  read all of them once more, and compare those with these`],
-    };
+  const changed = entities.changed + entities.unclear;
+  const doubts = [
+    ...(changed > 0 && late.length > 0
+      ? [`${counted(changed)} changed between the places of the readings, or ${late.join(", ")} lacks that`]
+      : []),
+    ...(entities.unclear > 0
+      ? [`${counted(entities.unclear)} gone at the last readings: deleted before, or lost there`]
+      : []),
+  ];
+  if (doubts.length > 0) {
+    const advice = "  read all of them once more, OSS last, and compare those with these";
+    return { verdict: "undecided", lines: [...read, `undecided: ${doubts.join("; ")}`, advice] };
   }
-  const meanwhile = entities.changed === 0 ? "" : `; ${counted(entities.changed)} changed from reading to reading`;
+  const meanwhile = changed === 0 ? "" : `; ${counted(changed)} changed from reading to reading`;
   return { verdict: "same", lines: [...read, `same${meanwhile}`] };
 }
 
@@ -69,7 +74,10 @@ function describe({ entity, id, states }: Difference, readings: readonly Reading
   ];
 }
 
+/** Of how many buckets it is worth while to read the entities by themselves. */
+const FEW = 16;
+
 const readEntities = (buckets: readonly string[]): string =>
-  `  read all of them again with --bucket ${buckets.join(",")} to see which entities`;
+  `  read all of them again with --bucket ${buckets.length > FEW ? "all" : buckets.join(",")} to see which entities`;
 
 const counted = (entities: number): string => (entities === 1 ? "1 entity" : `${entities} entities`);
