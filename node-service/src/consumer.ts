@@ -136,8 +136,9 @@ class Consumer {
     const { metrics, log } = this.#deps;
     const isSame = digest === digestText(this.#partition.digest);
     metrics.proofs.inc({ result: isSame ? "same" : "different" });
-    if (isSame) return;
     const now = performance.now();
+    this.#partition.proofs.proved(isSame, now);
+    if (isSame) return;
     if (now - this.#partition.divergedAt < DIVERGED_EVERY_MS) return;
     this.#partition.divergedAt = now;
     log.error({ ...toText(this.#partition.watermark), digest }, "this node has another content than OSS");

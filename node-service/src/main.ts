@@ -1,4 +1,8 @@
-import { runService } from "@aaa-cluster/service-kit";
+import { runProgram } from "@aaa-cluster/service-kit";
 import { startNodeService } from "./service.ts";
 
-await runService(() => startNodeService(process.env));
+await runProgram({
+  start: startNodeService,
+  nameVariable: "PARTITION",
+  place: "select epoch, sequence from watermark",
+});

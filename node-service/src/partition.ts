@@ -1,5 +1,6 @@
 import { partitionQueue } from "@aaa-cluster/contract";
 import { Freshness } from "./freshness.ts";
+import { Proofs } from "./proofs.ts";
 import type { StalenessLimit } from "./staleness.ts";
 import type { Watermark } from "./storage.ts";
 import { NEVER_SYNCED, type Place } from "./watermark.ts";
@@ -10,6 +11,7 @@ export class Partition {
   readonly queue: string;
   readonly limit: StalenessLimit;
   readonly freshness = new Freshness(performance.now());
+  readonly proofs = new Proofs();
   watermark: Place = NEVER_SYNCED;
   /** The digest of the content at the watermark. */
   digest = 0n;
@@ -51,6 +53,11 @@ export class Partition {
   /** Seconds since the node was last known to have every change; 0 while it has. */
   get lagSeconds(): number {
     return this.freshness.seconds(performance.now(), this.synced && this.consuming);
+  }
+
+  /** Whether it was found to have another content than OSS. */
+  get differs(): boolean {
+    return this.proofs.differs(performance.now());
   }
 
   get behind(): boolean {

@@ -119,6 +119,7 @@ export function partitionRoute(pool: pg.Pool, partition: Partition): (app: Fasti
         epoch: partition.watermark.epoch.toString(),
         sequence: partition.watermark.sequence.toString(),
         digest: digestText(partition.digest),
+        differs: partition.differs,
         lag: partition.lag,
         lagSeconds: partition.lagSeconds,
         behind: partition.behind,

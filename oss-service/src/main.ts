@@ -1,4 +1,8 @@
-import { runService } from "@aaa-cluster/service-kit";
+import { runProgram } from "@aaa-cluster/service-kit";
 import { startOssService } from "./service.ts";
 
-await runService(() => startOssService(process.env));
+await runProgram({
+  start: startOssService,
+  nameVariable: "INSTANCE",
+  place: "select epoch, sequence from relay, stream",
+});

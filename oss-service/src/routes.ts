@@ -4,7 +4,7 @@ import { type EntityName, eventTypeOf } from "@aaa-cluster/contract";
 import { Problem, problemOf } from "@aaa-cluster/service-kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type pg from "pg";
-import Type from "typebox";
+import Type, { type TSchema } from "typebox";
 import { openApiDocument } from "./api/openapi.ts";
 import * as api from "./api/operations.ts";
 import type { BulkAnswer, ChangeAnswer, RelayState } from "./api/schemas.ts";
@@ -76,13 +76,20 @@ export async function openApiRoute(app: FastifyInstance): Promise<void> {
   register(app, api.openapi, async () => document);
 }
 
-/** Bodies are validated by what reads them, as lines of a bulk request and merged entities are too. */
-function register(app: FastifyInstance, { method, path, parameters }: api.Operation, handler: Handler): void {
-  const inPath = parameters.filter((name) => api.parameters[name].in === "path");
-  const params = Type.Object(Object.fromEntries(inPath.map((name) => [name, api.parameters[name].schema])));
+/**
+ * Serves an operation, with its parameters in path and query validated. Bodies are validated by what reads them, as lines of
+ * a bulk request and merged entities are too.
+ */
+export function register(app: FastifyInstance, { method, path, parameters }: api.Operation, handler: Handler): void {
+  const schemasIn = (place: "path" | "query"): readonly [string, TSchema][] =>
+    parameters.flatMap((name) => (api.parameters[name].in === place ? [[name, api.parameters[name].schema]] : []));
+  const params = Type.Object(Object.fromEntries(schemasIn("path")));
+  const query = schemasIn("query").map(([name, schema]) => [name, Type.Optional(schema)]);
+  const querystring = Type.Object(Object.fromEntries(query), { additionalProperties: false });
+  const schema = query.length === 0 ? { params } : { params, querystring };
   const url = path.replaceAll(/\{(\w+)\}/g, ":$1");
   // An entity may be as large by itself as on a line.
-  app.route({ method, url, schema: { params }, bodyLimit: LINE_LENGTH, handler: handler as never });
+  app.route({ method, url, schema, bodyLimit: LINE_LENGTH, handler: handler as never });
 }
 
 /** What an entity shall be, given what it is. Throws Problem. */

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import type pg from "pg";
-import { CONTENT_DIGEST_FUNCTION } from "./content-digest.ts";
+import { CONTENT_DIGEST_FUNCTION } from "./content/digest.ts";
 import { transaction } from "./database.ts";
 import type { Logger } from "./http.ts";
 

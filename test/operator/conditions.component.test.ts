@@ -73,6 +73,8 @@ describe("of a cluster that is ready", () => {
         await end(cluster);
       }
       await cluster.ready();
+      await cluster.touch();
+      await cluster.until(type, { reason: "AsWanted" });
     },
     60_000,
   );
@@ -102,6 +104,21 @@ describe("of a cluster that is ready", () => {
     expect(kstatusOf(found)).toBe("Current");
   }, 60_000);
 });
+
+test("nodes that differ are in an Event and in the status, by their digests", async () => {
+  // One that nothing has happened to yet: of a cluster with much to tell, Events are dropped.
+  cluster = await stage.newCluster();
+  await cluster.ready();
+  const digest = "00000000000000c3";
+  cluster.said.set("tv-aaa-1", { ...cluster.said.get("tv-aaa-1"), digest });
+  await cluster.touch();
+  const note = `different content at sequence 1000 of epoch 1: tv-aaa-0 has 00000000000000a1, tv-aaa-1 has ${digest}`;
+  await cluster.until("NodesConsistent", { status: "False", message: note });
+  await until("an Event says so", async () => (await cluster.eventNotes("NodesDiffer")).includes(note), DEADLINE);
+  const { status } = await cluster.get();
+  expect(status?.partitions?.map((partition) => partition.digest)).toEqual(["00000000000000a1", digest]);
+  await cluster.end();
+}, 60_000);
 
 describe("of a cluster that never was ready", () => {
   afterEach(() => cluster?.end());

@@ -66,10 +66,6 @@ async function consume(): Promise<void> {
   await until("the broker's statistics show the consumer", async () => (await queue()).consumers === 1, DEADLINE);
 }
 
-interface Events {
-  readonly items: readonly { readonly reason: string; readonly note: string }[];
-}
-
 test(
   "an external broker that refuses the operator is named with its address",
   async () => {
@@ -104,12 +100,9 @@ test.each([
   async (what, path) => {
     await management("DELETE", path());
     await cluster.reconciled();
-    const url = `/apis/events.k8s.io/v1/namespaces/${cluster.namespace}/events`;
-    const notes = async (): Promise<string[]> =>
-      (await stage.client.request<Events>("GET", url)).items
-        .filter(({ reason }) => reason === "TopologyRepaired")
-        .map(({ note }) => note);
-    await until("an Event says so", async () => (await notes()).some((note) => note.includes(what)), DEADLINE);
+    const isSaid = async (): Promise<boolean> =>
+      (await cluster.eventNotes("TopologyRepaired")).some((note) => note.includes(what));
+    await until("an Event says so", isSaid, DEADLINE);
     await cluster.ready();
   },
   MINUTE_MS,

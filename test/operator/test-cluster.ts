@@ -33,6 +33,10 @@ export interface Surroundings {
 /** What a node or an OSS pod says of itself; undefined: it does not answer. */
 type Said = object | undefined;
 
+interface Events {
+  readonly items: readonly { readonly reason: string; readonly note: string }[];
+}
+
 /** An AaaCluster on a stage, with everything that would run for it. */
 export class TestCluster {
   readonly name = "tv";
@@ -84,6 +88,13 @@ export class TestCluster {
           .map((object) => [`${kind}/${object.metadata.name}`, object] as const),
       ),
     );
+  }
+
+  /** The notes of the Events of a reason. */
+  async eventNotes(reason: string): Promise<string[]> {
+    const url = `/apis/events.k8s.io/v1/namespaces/${this.namespace}/events`;
+    const { items } = await this.#stage.client.request<Events>("GET", url);
+    return items.filter((event) => event.reason === reason).map(({ note }) => note);
   }
 
   /** Waits until the newest spec was looked at and a condition is as said. */
@@ -207,11 +218,13 @@ export class TestCluster {
 const SYNCED = {
   epoch: "1",
   sequence: "1000",
+  digest: "00000000000000a1",
   lag: 0,
   lagSeconds: 0,
   synced: true,
   consuming: true,
   behind: false,
+  differs: false,
 };
 
 export function conditionOf({ status }: AaaCluster, type: ConditionType): Condition | undefined {

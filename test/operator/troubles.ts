@@ -217,6 +217,20 @@ export const TROUBLES: readonly Trouble[] = [
     ...said("tv-aaa-0", { behind: true, lag: 12, lagSeconds: 40 }),
   },
   {
+    ...partOf("NodesConsistent", "Current"),
+    what: "an AAA node was found to have another content than OSS",
+    reason: "NodesDiffer",
+    names: ["another content than OSS: tv-aaa-1"],
+    ...said("tv-aaa-1", { differs: true }),
+  },
+  {
+    ...partOf("NodesConsistent", "Current"),
+    what: "two AAA nodes at one place of the stream have different content",
+    reason: "NodesDiffer",
+    names: ["at sequence 1000 of epoch 1: tv-aaa-0 has 00000000000000b2, tv-aaa-1 has 00000000000000a1"],
+    ...said("tv-aaa-0", { digest: "00000000000000b2" }),
+  },
+  {
     ...partOf("GatewaysReady"),
     what: "a gateway's Service has no endpoint that is ready",
     reason: "EndpointsNotReady",

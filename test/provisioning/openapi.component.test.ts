@@ -18,7 +18,8 @@ afterAll(() => oss?.[Symbol.asyncDispose]());
 /** The operation that a request is, by the table that the document is made of. */
 function operationOf(method: string, path: string): (typeof operations)[number] | undefined {
   return operations.find(
-    (one) => one.method === method && new RegExp(`^${one.path.replace("{id}", "[^/]+")}$`).test(path),
+    (one) =>
+      one.method === method && new RegExp(`^${one.path.replace("{id}", "[^/]+")}$`).test(path.split("?")[0] ?? ""),
   );
 }
 
@@ -78,6 +79,10 @@ const requests: readonly (readonly [number, string, string, unknown?, Record<str
   [400, "POST", "/v1/bulk", "{}"],
   [413, "POST", "/v1/bulk", Array(10_001).fill("{}").join("\n")],
   [415, "POST", "/v1/bulk", {}],
+  [200, "GET", "/v1/accountingRecords?subscriberId=s&deviceId=d&cursor=1"],
+  [400, "GET", "/v1/accountingRecords?cursor=0"],
+  [400, "GET", "/v1/accountingRecords?subscriber=s"],
+  [401, "GET", "/v1/accountingRecords", undefined, nobody],
   [200, "GET", "/v1/stream"],
   [200, "GET", "/v1/relay"],
   [200, "GET", "/openapi.json", undefined, nobody],

@@ -26,6 +26,7 @@ export interface NodeState {
   readonly epoch: string;
   readonly sequence: string;
   readonly digest: string;
+  readonly differs: boolean;
   readonly lag: number;
   readonly lagSeconds: number;
   readonly behind: boolean;

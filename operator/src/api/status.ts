@@ -25,6 +25,9 @@ export const Partition = Type.Object(
     queue: text("Its queue at the broker."),
     epoch: optionalText("The epoch of the last event that it stored; absent when the node does not answer."),
     sequence: optionalText("The sequence of the last event that it stored."),
+    digest: optionalText(
+      "The digest of its content there; every node with the same epoch and sequence has the same one.",
+    ),
     lag: Type.Optional(Type.Integer({ description: "Events that it knows of and has not stored yet." })),
     lagSeconds: Type.Optional(
       Type.Integer({ description: "How long ago it was last known to have stored everything." }),

@@ -23,6 +23,8 @@ const verdict = (type: Verdict["type"], status: Status, reason: Reason, message 
 const isReady = verdict("Ready", "True", "AsWanted");
 const isNot = verdict("Ready", "False", "PartsNotReady", "BrokerReady: no");
 
+const differ = verdict("NodesConsistent", "False", "NodesDiffer", "another content than OSS: tv-aaa-1");
+
 /** What is said of the cluster of generation 3. */
 function said(before: readonly Condition[], verdicts: readonly Verdict[], repaired: readonly string[] = []): string[] {
   const status = { observedGeneration: 3, operatorVersion: "test", conditions: before };
@@ -46,6 +48,14 @@ test.each<[string, readonly Condition[], readonly Verdict[], string | undefined]
   ["could not be written", [], verdict("Reconciling", "True", "ApplyFailed", "quota"), "Warning ApplyFailed: quota"],
   ["met a stranger", [], verdict("Stalled", "True", "ForeignObject", "a"), "Warning ForeignObject: a"],
   ["was refused", [], verdict("Stalled", "True", "InvalidObject", "a"), "Warning InvalidObject: a"],
+  ["has nodes that differ", [], differ, "Warning NodesDiffer: another content than OSS: tv-aaa-1"],
+  [
+    "has nodes that began to differ",
+    [had("NodesConsistent", "True")],
+    differ,
+    "Warning NodesDiffer: another content than OSS: tv-aaa-1",
+  ],
+  ["has nodes that still differ", [had("NodesConsistent", "False")], differ, undefined],
   ["is rolled out", [], verdict("Reconciling", "True", "RollingOut", "tv-oss"), undefined],
 ])("what is said of a cluster that %s", (_, before, verdicts, event) => {
   expect(said(before, verdicts)).toEqual(event === undefined ? [] : [event]);

@@ -8,6 +8,7 @@ import type { Observed } from "./observe.ts";
 export const EVENT_REASONS = {
   Ready: "Normal",
   PartsNotReady: "Warning",
+  NodesDiffer: "Warning",
   TopologyRepaired: "Normal",
   ApplyFailed: "Warning",
   InvalidSpec: "Warning",
@@ -26,8 +27,8 @@ interface Announced {
 }
 
 /**
- * What users are told of by Events: when the cluster became ready or ceased to be, what could not be made, and what was
- * repaired at the broker.
+ * What users are told of by Events: when the cluster became ready or ceased to be, when nodes were found to differ, what
+ * could not be made, and what was repaired at the broker.
  */
 export function announcements({ object, verdicts, observed }: Announced): readonly EventInput[] {
   const before = object.status?.conditions ?? [];
@@ -46,6 +47,10 @@ function newsOf({ type, status, reason, message }: Verdict, before: readonly Con
     const wasReady = isTrue(before.find((condition) => condition.type === type));
     if (status === "True") return wasReady ? [] : [eventOf("Ready", "All parts are ready")];
     return wasReady && reason === "PartsNotReady" ? [eventOf(reason, message)] : [];
+  }
+  if (reason === "NodesDiffer") {
+    const wasSaid = before.some((condition) => condition.type === type && condition.status === status);
+    return wasSaid ? [] : [eventOf(reason, message)];
   }
   if (status !== "True") return [];
   switch (reason) {

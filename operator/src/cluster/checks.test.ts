@@ -123,6 +123,19 @@ const LACKS: readonly (readonly [ConditionType, Partial<Findings>, readonly stri
     ["NodesBehind: behind for longer than spec.nodes.maxLagSeconds: tv-aaa-1"],
   ],
   [
+    "NodesConsistent",
+    seen({ nodeReports: nodes({ sequence: "1001", digest: "b2", differs: true }) }),
+    ["NodesDiffer: another content than OSS: tv-aaa-1"],
+  ],
+  [
+    "NodesConsistent",
+    seen({ nodeReports: nodes({ digest: "00000000000000b2" }) }),
+    [
+      "NodesDiffer: different content at sequence 1000 of epoch 1: " +
+        "tv-aaa-0 has 00000000000000a1, tv-aaa-1 has 00000000000000b2",
+    ],
+  ],
+  [
     "GatewaysReady",
     seen({ gateways: gateways({ ready: 1, problems: ["g-0: is starting"] }) }),
     ["PodsNotReady: 1 of 2 pods of tv-oss-gateway are ready; g-0: is starting"],
@@ -187,8 +200,36 @@ test.each<[string, ConditionType, Partial<Findings>]>([
     "a node that was scaled away and is still ending takes nothing with it",
     "NodesReady",
     seen({
-      nodeReports: [...wellNodes, { name: "tv-aaa-2", queue: "q", synced: false, consuming: false, behind: true }],
+      nodeReports: [
+        ...wellNodes,
+        { name: "tv-aaa-2", queue: "q", synced: false, consuming: false, behind: true, differs: false },
+      ],
     }),
+  ],
+  [
+    "nodes that are at different places have different content",
+    "NodesConsistent",
+    seen({ nodeReports: nodes({ sequence: "1001", digest: "b2" }) }),
+  ],
+  [
+    "after a restore of OSS one number stands for another change in another epoch",
+    "NodesConsistent",
+    seen({ nodeReports: nodes({ epoch: "2", digest: "b2" }) }),
+  ],
+  [
+    "nodes of an older version, or which do not answer, tell no digest",
+    "NodesConsistent",
+    seen({
+      nodeReports: [...wellNodes, ...wellNodes].map(({ digest: _, ...node }, index) => ({
+        ...node,
+        ...(index === 0 ? { digest: "b2" } : {}),
+      })),
+    }),
+  ],
+  [
+    "what a node has that was scaled away and is still ending is no difference",
+    "NodesConsistent",
+    seen({ nodeReports: [...wellNodes, ...nodes({ name: "tv-aaa-2", digest: "b2", differs: true }).slice(1)] }),
   ],
 ])("%s", (_, type, findings) => {
   expect(found(type, findings)).toEqual([]);

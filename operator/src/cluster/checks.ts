@@ -103,13 +103,17 @@ const noNodes: Check = ({ cluster }) =>
     ? null
     : { reason: "NoReplicas", message: "no box is answered: set spec.nodes.replicas to 1 or more" };
 
+/** One that was scaled away and is still ending takes nothing with it. */
+function wantedNodes({ cluster, observed }: Findings): readonly NodeReport[] {
+  const wanted = new Set(partitionPods(cluster));
+  return observed.nodeReports.filter(({ name }) => wanted.has(name));
+}
+
 const nodesThat =
   (reason: Reason, words: string, holds: (node: NodeReport, observed: Observed) => boolean): Check =>
-  ({ cluster, observed }) => {
-    // One that was scaled away and is still ending takes nothing with it.
-    const wanted = new Set(partitionPods(cluster));
-    const nodes = observed.nodeReports.filter(({ name }) => wanted.has(name));
-    const names = nodes.filter((node) => holds(node, observed)).map(({ name }) => name);
+  (findings) => {
+    const nodes = wantedNodes(findings).filter((node) => holds(node, findings.observed));
+    const names = nodes.map(({ name }) => name);
     return names.length === 0 ? null : { reason, message: `${words}: ${names.join(", ")}` };
   };
 
@@ -118,6 +122,22 @@ function isConsuming({ name, consuming }: NodeReport, { brokerReport }: Observed
   if (!consuming || !brokerReport.reachable) return consuming;
   return brokerReport.queues.some((queue) => queue.name === partitionQueue(name) && queue.consumers !== 0);
 }
+
+/** What the nodes found themselves, and what shows when two of them are at one place of the stream. */
+const nodesDiffer: Check = (findings) => {
+  const nodes = wantedNodes(findings);
+  const fromOss = nodes.filter(({ differs }) => differs).map(({ name }) => name);
+  const told = nodes.filter(({ epoch, digest }) => epoch !== undefined && digest !== undefined);
+  const byPlace = Map.groupBy(told, ({ epoch, sequence }) => `sequence ${sequence} of epoch ${epoch}`);
+  const fromEachOther = [...byPlace].filter(([, group]) => new Set(group.map(({ digest }) => digest)).size > 1);
+  return found("NodesDiffer", [
+    ...(fromOss.length === 0 ? [] : [`another content than OSS: ${fromOss.join(", ")}`]),
+    ...fromEachOther.map(([place, group]) => {
+      const digests = group.map(({ name, digest }) => `${name} has ${digest}`);
+      return `different content at ${place}: ${digests.join(", ")}`;
+    }),
+  ]);
+};
 
 const endpointsNotReady: Check = ({ observed: { gateways } }) =>
   found(
@@ -179,5 +199,6 @@ export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
       nodesThat("NodesBehind", "behind for longer than spec.nodes.maxLagSeconds", ({ behind }) => behind),
     ],
   ],
+  ["NodesConsistent", [nodesDiffer]],
   ["GatewaysReady", [podsNotReady(({ gateways }) => gateways), endpointsNotReady, noAddress, virtualIPNotHeld]],
 ]);

@@ -22,6 +22,7 @@ test("when all is well, Ready is the first condition and true, and nothing is re
     "BrokerFaultTolerant=True",
     "OssReady=True",
     "NodesReady=True",
+    "NodesConsistent=True",
     "GatewaysReady=True",
     "Reconciling=False",
     "Stalled=False",
@@ -53,6 +54,13 @@ test("a node without all data is not ready, though its pod is", () => {
   const { NodesReady, Ready } = judged(allIsWell({ nodeReports }));
   expect(NodesReady).toMatchObject({ reason: "NodesNotSynced", message: "not synced: tv-aaa-1" });
   expect(Ready?.status).toBe("False");
+});
+
+test("nodes that differ are named, and the cluster is ready: boxes are answered, and the nodes repair it themselves", () => {
+  const nodeReports = wellNodes.map((node) => ({ ...node, differs: node.name === "tv-aaa-1" }));
+  const { NodesConsistent, Ready } = judged(allIsWell({ nodeReports }));
+  expect(NodesConsistent).toMatchObject({ status: "False", message: "another content than OSS: tv-aaa-1" });
+  expect(Ready?.status).toBe("True");
 });
 
 test("no node at all is not ready", () => {
@@ -99,6 +107,7 @@ test("of a cluster never looked at nothing is known, and every condition says so
     "BrokerFaultTolerant=Unknown NotObserved",
     "OssReady=Unknown NotObserved",
     "NodesReady=Unknown NotObserved",
+    "NodesConsistent=Unknown NotObserved",
     "GatewaysReady=Unknown NotObserved",
     "Reconciling=Unknown NotObserved",
     "Stalled=Unknown NotObserved",
@@ -113,6 +122,7 @@ test("an invalid spec stalls the cluster, and no part is known to be ready still
     "BrokerFaultTolerant=Unknown NotObserved",
     "OssReady=Unknown NotObserved",
     "NodesReady=Unknown NotObserved",
+    "NodesConsistent=Unknown NotObserved",
     "GatewaysReady=Unknown NotObserved",
     "Reconciling=False InvalidSpec",
     "Stalled=True InvalidSpec",

@@ -9,16 +9,25 @@ const HOST = `127.77.${(process.pid >> 8) & 255}.${process.pid & 255 || 1}`;
 
 const pod = (metadata: object = {}, status: object = { podIP: HOST }): LivePod =>
   ({ apiVersion: "v1", kind: "Pod", metadata: { name: "tv-aaa-0", ...metadata }, status }) as LivePod;
-const SILENT = { name: "tv-aaa-0", queue: "aaa.partition.tv-aaa-0", synced: false, consuming: false, behind: false };
+const SILENT = {
+  name: "tv-aaa-0",
+  queue: "aaa.partition.tv-aaa-0",
+  synced: false,
+  consuming: false,
+  behind: false,
+  differs: false,
+};
 const SAID = {
   queue: "aaa.partition.tv-aaa-0",
   epoch: "2",
   sequence: "17",
+  digest: "00000000000000a1",
   lag: 3,
   lagSeconds: 1,
   synced: true,
   consuming: true,
   behind: false,
+  differs: false,
 };
 
 let server: Server | undefined;
@@ -41,13 +50,14 @@ afterEach(async () => {
 });
 
 test("a node is as it says itself, by the name of its pod", async () => {
-  await serve(PORTS.aaa, 200, JSON.stringify({ ...SAID, name: "somebody", partition: "x" }));
-  expect(await nodeReport(pod())).toEqual({ name: "tv-aaa-0", ...SAID });
+  const troubled = { ...SAID, behind: true, differs: true };
+  await serve(PORTS.aaa, 200, JSON.stringify({ ...troubled, name: "somebody", partition: "x" }));
+  expect(await nodeReport(pod())).toEqual({ name: "tv-aaa-0", ...troubled });
   expect(asked).toEqual(["/v1/partition"]);
 });
 
 test("what a node does not know is absent, as the status wants it", async () => {
-  const { epoch: _, sequence: __, lag: ___, lagSeconds: ____, ...known } = SAID;
+  const { epoch: _, sequence: __, lag: ___, lagSeconds: ____, digest: _____, ...known } = SAID;
   await serve(PORTS.aaa, 200, JSON.stringify(known));
   expect(await nodeReport(pod())).toStrictEqual({ name: "tv-aaa-0", ...known });
 });
@@ -70,8 +80,8 @@ test.each([
   expect(await nodeReport(pod())).toEqual(SILENT);
 });
 
-test("a node of an older version, which does not say whether it is behind, is not", async () => {
-  await serve(PORTS.aaa, 200, JSON.stringify({ ...SAID, behind: undefined }));
+test("a node of an older version, which says neither whether it is behind nor whether it differs, does neither", async () => {
+  await serve(PORTS.aaa, 200, JSON.stringify({ ...SAID, behind: undefined, differs: undefined }));
   expect(await nodeReport(pod())).toEqual({ name: "tv-aaa-0", ...SAID });
 });
 

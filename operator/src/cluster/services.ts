@@ -13,12 +13,18 @@ export interface NodeReport extends Partition {
   readonly consuming: boolean;
   /** Whether it has not seen the newest broadcasts for longer than it may. */
   readonly behind: boolean;
+  /** Whether it was found to have another content than OSS at the same place of the stream. */
+  readonly differs: boolean;
 }
 
 /** What of a node's answer must be right, or the API server would refuse the whole status: images may be of any version. */
 const Said = Type.Intersect([
   Type.Omit(Partition, ["name"]),
-  Type.Object({ consuming: Type.Boolean(), behind: Type.Optional(Type.Boolean()) }),
+  Type.Object({
+    consuming: Type.Boolean(),
+    behind: Type.Optional(Type.Boolean()),
+    differs: Type.Optional(Type.Boolean()),
+  }),
 ]);
 
 const TIMEOUT_MS = 2_000;
@@ -26,20 +32,22 @@ const TIMEOUT_MS = 2_000;
 /** How far an AAA node is. One that does not answer is neither synced nor known to consume. */
 export async function nodeReport(pod: LivePod): Promise<NodeReport> {
   const { name } = pod.metadata;
-  const silent = { name, queue: partitionQueue(name), synced: false, consuming: false, behind: false };
+  const silent = { name, queue: partitionQueue(name), synced: false, consuming: false, behind: false, differs: false };
   const said = await ask(pod, PORTS.aaa, "/v1/partition");
   if (!Value.Check(Said, said)) return silent;
-  const { queue, epoch, sequence, lag, lagSeconds, synced, consuming, behind = false } = said;
+  const { queue, epoch, sequence, digest, lag, lagSeconds, synced, consuming, behind = false, differs = false } = said;
   return {
     name,
     queue,
     ...(epoch === undefined ? {} : { epoch }),
     ...(sequence === undefined ? {} : { sequence }),
+    ...(digest === undefined ? {} : { digest }),
     ...(lag === undefined ? {} : { lag }),
     ...(lagSeconds === undefined ? {} : { lagSeconds }),
     synced,
     consuming,
     behind,
+    differs,
   };
 }
 

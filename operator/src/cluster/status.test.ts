@@ -103,6 +103,7 @@ test("a partition says how far its node is, and not what only conditions are mad
       queue: "aaa.partition.tv-aaa-1",
       epoch: "1",
       sequence: "1000",
+      digest: "00000000000000a1",
       lag: 0,
       lagSeconds: 0,
       synced: true,

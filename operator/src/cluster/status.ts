@@ -53,7 +53,7 @@ function brokerStatus({ broker, brokerReport }: Observed): NonNullable<AaaCluste
   };
 }
 
-function partitionOf({ consuming: _, behind: __, ...partition }: NodeReport): Partition {
+function partitionOf({ consuming: _, behind: __, differs: ___, ...partition }: NodeReport): Partition {
   return partition;
 }
 

@@ -1,6 +1,6 @@
-import type { AccountingReport } from "@aaa-cluster/contract";
 import { transaction } from "@aaa-cluster/service-kit";
 import type pg from "pg";
+import type { AccountingRecordPage, StoredRecord } from "../api/schemas.ts";
 import type { Delivery } from "./batch.ts";
 
 export interface Stored {
@@ -58,21 +58,6 @@ export async function storeDeliveries(pool: pg.Pool, deliveries: readonly Delive
   });
 }
 
-/** A record as OSS keeps it: what the box said, which node took it, and when it came here. */
-export interface StoredRecord extends AccountingReport {
-  readonly recordId: string;
-  readonly partition: string;
-  readonly subscriberId: string;
-  readonly deviceId: string;
-  readonly storedTime: string;
-}
-
-export interface RecordPage {
-  readonly records: readonly StoredRecord[];
-  /** Where the next page begins, or null after the last one. */
-  readonly next: string | null;
-}
-
 /**
  * Records that were stored last, first.
  * @param before the cursor of an earlier page, or null for the first page
@@ -82,7 +67,7 @@ export async function readRecords(
   filter: { readonly subscriberId?: string; readonly deviceId?: string },
   before: string | null,
   limit: number,
-): Promise<RecordPage> {
+): Promise<AccountingRecordPage> {
   const { rows } = await pool.query<{
     record_id: string;
     position: string;

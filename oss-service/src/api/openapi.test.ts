@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { fastify } from "fastify";
 import { Registry } from "prom-client";
+import { accountingRoutes } from "../accounting/routes.ts";
 import { openApiRoute, provisioningRoutes, relayRoute } from "../routes.ts";
 import { DOCUMENT, documentText } from "./generate.ts";
 import { operations } from "./operations.ts";
@@ -23,6 +24,7 @@ test("every request that is served is in the document, and no other", async () =
   await app.register(
     provisioningRoutes({ pool: nothing, apiToken: "", metrics: { registry: new Registry() } as never }),
   );
+  await app.register(accountingRoutes(nothing, ""));
   await app.register(relayRoute(nothing, "", nothing));
   await app.register(openApiRoute);
   await app.ready();

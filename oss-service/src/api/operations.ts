@@ -1,6 +1,7 @@
 import { type EntityName, Identifier } from "@aaa-cluster/contract";
 import Type, { type TSchema } from "typebox";
 import {
+  AccountingRecordPage,
   BulkAnswer,
   BulkLine,
   ChangeAnswer,
@@ -63,6 +64,13 @@ export const parameters = {
     description:
       "Any text in double quotes, a new one for every new request. A request that is sent again with its key gets the " +
       "first answer and changes nothing, for 24 hours",
+  },
+  subscriberId: { in: "query", schema: Identifier, description: "Only records of this subscriber" },
+  deviceId: { in: "query", schema: Identifier, description: "Only records of this device" },
+  cursor: {
+    in: "query",
+    schema: Type.String({ pattern: "^[1-9][0-9]{0,17}$" }),
+    description: "`next` of the page before; without it, the first page",
   },
 } as const;
 
@@ -172,6 +180,16 @@ export const stream: Operation = {
   problems: [401, 503],
 };
 
+export const accountingRecords: Operation = {
+  operationId: "getAccountingRecords",
+  method: "GET",
+  path: "/v1/accountingRecords",
+  summary: "Lists accounting records, those that came last first",
+  parameters: ["subscriberId", "deviceId", "cursor"],
+  answers: { 200: { description: "Up to 100 records", content: json(AccountingRecordPage) } },
+  problems: [400, 401, 503],
+};
+
 export const relay: Operation = {
   operationId: "getRelay",
   method: "GET",
@@ -198,6 +216,7 @@ export const openapi: Operation = {
 export const operations: readonly Operation[] = [
   ...(Object.keys(collections) as EntityName[]).flatMap((entity) => Object.values(operationsOf(entity))),
   bulk,
+  accountingRecords,
   stream,
   relay,
   openapi,

@@ -1,4 +1,5 @@
 import {
+  AccountingRecord,
   Decimal,
   Device,
   Entitlement,
@@ -7,6 +8,7 @@ import {
   Identifier,
   ProductOffering,
   Subscriber,
+  Timestamp,
 } from "@aaa-cluster/contract";
 import Type, { type TProperties, type TSchema } from "typebox";
 
@@ -131,6 +133,17 @@ export const StreamState = Type.Object({ epoch: Decimal, sequence: Decimal, publ
 export const RelayState = Type.Object({ relaying: Type.Boolean(), instance: Type.String(), outbox: count });
 export type RelayState = Type.Static<typeof RelayState>;
 
+/** A record as OSS keeps it: what the box said, which node took it, and when it came here. */
+export const StoredRecord = Type.Object({ ...AccountingRecord.properties, storedTime: Timestamp });
+export type StoredRecord = Type.Static<typeof StoredRecord>;
+
+/** `next` is the cursor of the next page, or null after the last one. */
+export const AccountingRecordPage = Type.Object({
+  records: Type.Array(StoredRecord),
+  next: Type.Union([Type.String(), Type.Null()]),
+});
+export type AccountingRecordPage = Type.Static<typeof AccountingRecordPage>;
+
 const named = (suffix: string, schemas: Readonly<Record<string, TSchema>>): [string, TSchema][] =>
   Object.entries(schemas).map(([name, schema]) => [`${name}${suffix}`, schema]);
 
@@ -140,4 +153,5 @@ export const components: Readonly<Record<string, TSchema>> = Object.fromEntries(
   ...named("Input", inputs),
   ...named("Patch", patches),
   ...named("", { ChangeAnswer, BulkLine, BulkAnswer, ChunkAnswer, ChunksEnd, StreamState, RelayState, Problem }),
+  ...named("", { AccountingRecord: StoredRecord, AccountingRecordPage }),
 ]);

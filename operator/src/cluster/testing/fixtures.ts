@@ -88,11 +88,13 @@ export const wellNodes: readonly NodeReport[] = ["tv-aaa-0", "tv-aaa-1"].map((na
   queue: `aaa.partition.${name}`,
   epoch: "1",
   sequence: "1000",
+  digest: "00000000000000a1",
   lag: 0,
   lagSeconds: 0,
   synced: true,
   consuming: true,
   behind: false,
+  differs: false,
 }));
 
 /** What is observed of a cluster in which all is well. */
