@@ -8,6 +8,7 @@ import { startPlatform } from "../lib/platform.ts";
 import { until } from "../lib/until.ts";
 import { brokerIsRepaired } from "./scenarios/broker-repairs.ts";
 import { childrenComeBack } from "./scenarios/children.ts";
+import { nodesAreCompared } from "./scenarios/comparison.ts";
 import { externalPartsServe } from "./scenarios/external.ts";
 import { statusIsHonest } from "./scenarios/honest-status.ts";
 import { strangersStayOutside } from "./scenarios/network.ts";
@@ -227,6 +228,7 @@ describe("the life of an AaaCluster", () => {
   );
 
   const stage: TheStage = () => ({ tv, operators });
+  nodesAreCompared(stage);
   brokerIsRepaired(stage);
   statusIsHonest(stage);
   strangersStayOutside(stage);
