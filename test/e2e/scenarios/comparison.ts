@@ -20,11 +20,11 @@ export function nodesAreCompared(stage: TheStage): void {
     async () => {
       const { tv } = stage();
       await tv.converged(2, MINUTE_MS);
-      expect(await compare()).toMatch(/^same[^]*status 0$/m);
+      expect(await compare()).toMatch(/^same[\s\S]*status 0$/m);
       const psql = ["exec", "tv-aaa-1", "--container=postgresql", "--", "psql", "--host=/run/postgresql"];
       const change = "update entities set payload = payload || '{\"byHand\": true}' where entity_id = 'stb-0007'";
       await tv.kubectl.run([...psql, "--username=aaa", "--dbname=aaa", `--command=${change}`]);
-      expect(await compare()).toMatch(/^different: 1 entity[^]*Device stb-0007\n[^]*status 1$/m);
+      expect(await compare()).toMatch(/^different: 1 entity[\s\S]*Device stb-0007\n[\s\S]*status 1$/m);
       // A node that starts finds out what somebody else has changed, and takes a snapshot.
       await tv.kubectl.run(["delete", "pod", "tv-aaa-1"]);
       await tv.ready(2 * MINUTE_MS);
