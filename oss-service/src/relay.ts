@@ -105,7 +105,7 @@ class Term {
     for (;;) {
       const room = WINDOW - this.#window.size;
       const rows = room >= WINDOW / 2 ? await this.#read(room) : [];
-      for (const row of rows) this.#publish(row);
+      this.#publishAll(rows);
       await this.#record();
       if (Date.now() - this.#positionAt >= POSITION_EVERY_MS) await this.#tellPosition();
       if (rows.length === 0) await this.#wake.wait(this.#broker.signal, TICK_MS);
@@ -116,6 +116,15 @@ class Term {
 
   #read(limit: number): Promise<OutboxRow[]> {
     return readOutbox(this.#client, this.#epoch.epoch, this.#window.lastSent, limit);
+  }
+
+  #publishAll(rows: readonly OutboxRow[]): void {
+    const [first] = rows;
+    if (first === undefined) return;
+    for (const row of rows) this.#publish(row);
+    // The clock may be another machine's, and a little ahead.
+    this.#metrics.relaySeconds.observe(Math.max(Date.now() - Date.parse(first.body.eventTime), 0) / 1000);
+    this.#metrics.relayBatchSize.observe(rows.length);
   }
 
   #publish({ sequence, body }: OutboxRow): void {
@@ -135,7 +144,7 @@ class Term {
     // The digest is that of the head, so all up to there goes first, if it is not too much.
     const missing = Number(head - this.#window.lastSent);
     if (missing > 0 && missing <= WINDOW - this.#window.size) {
-      for (const row of await this.#read(missing)) this.#publish(row);
+      this.#publishAll(await this.#read(missing));
     }
     const proof = this.#window.lastSent === head ? { digest: digestText(digest) } : {};
     this.#publishPosition({ head, ...proof }, { expiration: POSITION_LIFETIME_MS });

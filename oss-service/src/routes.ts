@@ -39,7 +39,10 @@ type Identify = (request: FastifyRequest, content: unknown, part?: number) => Id
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
 export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
   const commit: Commit = async (request) => {
-    const { answer, written } = await write(pool, request, new Date());
+    const now = new Date();
+    const since = performance.now();
+    const { answer, written } = await write(pool, request, now);
+    if (written !== null) metrics.commitSeconds.observe((performance.now() - since) / 1000);
     for (const { entity } of written?.events ?? []) metrics.changes.inc({ entity });
     return answer;
   };
