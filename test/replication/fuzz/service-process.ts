@@ -40,6 +40,12 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#url;
   }
 
+  /** The id of the process. Rejects while it has not been started. */
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`${this.name} is not running`);
+    return this.#child.pid;
+  }
+
   /** Starts it, unless it runs already, and waits until it listens. */
   async start(): Promise<void> {
     if (this.#child === null) this.#spawn();
