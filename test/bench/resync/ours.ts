@@ -50,7 +50,12 @@ export async function resync<T>(
   const [ossRssMb, nodeRssMb] = await Promise.all(
     [oss, node].map(async ({ pid }) => toMb((await usageOf(pid)).peakMib)),
   );
-  return then({ seconds, ossRssMb: ossRssMb ?? 0, nodeRssMb: nodeRssMb ?? 0, ossDatabase: stack.ossDatabase.url });
+  return await then({
+    seconds,
+    ossRssMb: ossRssMb ?? 0,
+    nodeRssMb: nodeRssMb ?? 0,
+    ossDatabase: stack.ossDatabase.url,
+  });
 }
 
 const toMb = (mib: number): number => (mib * 2 ** 20) / 1e6;
