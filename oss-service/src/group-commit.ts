@@ -4,8 +4,6 @@ import { keyOf } from "./change.ts";
 import { groupOf, type Member } from "./group.ts";
 import { type Answered, type WriteRequest, type Written, write, writeIn } from "./store.ts";
 
-/** A request with more writes gains nothing from a group, and would keep it. */
-const SMALL = 10;
 // Data exceptions, violated constraints, and transactions that were rolled back for others' sake.
 const ROLLED_BACK = /^(22|23|40)/;
 
@@ -17,8 +15,8 @@ interface Waiting extends Member {
 }
 
 /**
- * Commits requests as `write` does, but small ones that come while others are committed together: one transaction, with
- * one flush, costs little more than that of one of them. When one of a group is refused, nothing of the group has
+ * Commits requests as `write` does, but those of one entity that come while others are committed together: one
+ * transaction, with one flush, costs little more than that of one of them. When one of a group is refused, nothing of the group has
  * happened, and each is committed by itself. One group at a time: two could each hold what the other refers to.
  */
 export class GroupCommit {
@@ -35,7 +33,8 @@ export class GroupCommit {
     // Whoever waits for a key that another request has now keeps nobody else waiting.
     if (request.idempotent !== null) return write(this.#pool, request, at);
     const writes = await request.prepare();
-    const written = writes.length > SMALL ? null : await this.#inGroup(writes, at);
+    // The events of one request have places that follow each other, which they would not have among those of others.
+    const written = writes.length > 1 ? null : await this.#inGroup(writes, at);
     if (written !== null) return { answer: request.answer(written), written };
     return write(this.#pool, { ...request, prepare: async () => writes }, at);
   }

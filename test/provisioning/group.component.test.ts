@@ -34,6 +34,26 @@ test("requests that come at the same time get the places of their own events", a
   expect(transactions[0]?.count).toBeLessThan(ids.length);
 });
 
+test("the events of a bulk request follow each other, whatever comes at the same time", async () => {
+  const lines = (name: string): string =>
+    [`first-${name}`, `second-${name}`]
+      .map((id) => JSON.stringify({ entity: "Device", id, payload: { subscriberId: "bob" } }))
+      .join("\n");
+  const names = Array.from({ length: 10 }, (_, index) => String(index));
+  const [answers] = await Promise.all([
+    Promise.all(names.map((name) => stack.call("POST", "/v1/bulk", lines(name)))),
+    Promise.all(names.map((name) => put(`box-beside-${name}`))),
+  ]);
+  for (const [index, answer] of answers.entries()) {
+    const events = await query(
+      stack.ossDatabase.url,
+      `select body ->> 'entityId' as id from outbox
+       where sequence between ${sequenceOf(answer) - 1} and ${sequenceOf(answer)} order by sequence`,
+    );
+    expect(events.map(({ id }) => id)).toEqual([`first-${index}`, `second-${index}`]);
+  }
+});
+
 test("requests of one entity that come at the same time are all carried out, each with a version of its own", async () => {
   const answers = await Promise.all(Array.from({ length: 20 }, () => put("box-of-all")));
   const versions = answers.map(({ body }) => Number(body.version)).sort((a, b) => a - b);
