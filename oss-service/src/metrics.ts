@@ -55,7 +55,7 @@ export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
     }),
     relaySeconds: new Histogram({
       name: "aaa_oss_relay_seconds",
-      help: "From taking a change to publishing it, of the first of what is published at a time",
+      help: "From taking a change to publishing it",
       buckets: SECONDS,
       registers,
     }),

@@ -150,12 +150,12 @@ class Term {
   }
 
   #publishAll(rows: readonly OutboxRow[]): void {
-    const [first] = rows;
-    if (first === undefined) return;
-    for (const row of rows) this.#publish(row);
-    // The clock may be another machine's, and a little ahead.
-    this.#metrics.relaySeconds.observe(Math.max(Date.now() - Date.parse(first.body.eventTime), 0) / 1000);
-    this.#metrics.relayBatchSize.observe(rows.length);
+    for (const row of rows) {
+      this.#publish(row);
+      // The clock may be another replica's, and a little ahead.
+      this.#metrics.relaySeconds.observe(Math.max(Date.now() - Date.parse(row.body.eventTime), 0) / 1000);
+    }
+    if (rows.length > 0) this.#metrics.relayBatchSize.observe(rows.length);
   }
 
   #publish({ sequence, body }: OutboxRow): void {
