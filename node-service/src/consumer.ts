@@ -73,6 +73,8 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
 interface Delivery {
   readonly message: ConsumeMessage;
   readonly broadcast: Broadcast;
+  /** In ms of the monotonic clock. */
+  readonly at: number;
 }
 
 class Consumer {
@@ -101,7 +103,8 @@ class Consumer {
     await this.#channel.prefetch(PREFETCH);
     await this.#channel.consume(queue, (message) => {
       if (message === null) return this.#broker.fail(new Error("the broker cancelled the consumer of the partition"));
-      this.#deliveries.push({ message, broadcast: readBroadcast(message.content) });
+      const at = performance.now();
+      this.#deliveries.push({ message, broadcast: readBroadcast(message.content), at });
       this.#wake.ring();
     });
   }
@@ -124,11 +127,22 @@ class Consumer {
     await this.#commit(plan, broadcasts.slice(0, plan.taken));
     const taken = this.#deliveries.slice(0, plan.taken);
     this.#deliveries = this.#deliveries.slice(plan.taken);
+    this.#measure(plan, taken);
     const { epoch, sequence } = this.#partition.watermark;
     this.#partition.freshness.took(taken.length, headsOf(taken, epoch), sequence);
     this.#broker.signal.throwIfAborted();
     this.#channel.ack(last.message, true);
     if (plan.proof !== null) await this.#prove(plan.proof);
+  }
+
+  #measure({ upserts: [first] }: Plan, taken: readonly Delivery[]): void {
+    const { metrics } = this.#deps;
+    metrics.batchSize.observe(taken.length);
+    metrics.applySeconds.observe((performance.now() - (taken[0]?.at ?? 0)) / 1000);
+    // The clock of OSS may be a little ahead.
+    if (first !== undefined) {
+      metrics.propagationSeconds.observe(Math.max(Date.now() - Date.parse(first.eventTime), 0) / 1000);
+    }
   }
 
   /** At one place of the stream everyone has the same content; a node that has another takes a snapshot. */

@@ -1,9 +1,13 @@
+import { BATCH_SIZES, SECONDS } from "@aaa-cluster/service-kit";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Partition } from "./partition.ts";
 
 export interface Metrics {
   readonly registry: Registry;
   readonly applied: Counter;
+  readonly batchSize: Histogram;
+  readonly applySeconds: Histogram;
+  readonly propagationSeconds: Histogram;
   readonly dropped: Counter;
   readonly quarantined: Counter;
   readonly unknownEntities: Counter;
@@ -33,6 +37,9 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
   const counter = <T extends string>(name: string, help: string, labelNames: T[] = []): Counter<T> =>
     new Counter({ name, help, labelNames, registers: [registry] });
 
+  const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+    new Histogram({ name, help, buckets, registers: [registry] });
+
   gauge("aaa_node_epoch", "The epoch of the watermark", () => Number(partition.watermark.epoch));
   gauge("aaa_node_sequence", "Every change up to here is in the database", () => Number(partition.watermark.sequence));
   gauge("aaa_node_lag", "Messages in the partition queue that are not in the database", () => partition.lag);
@@ -55,6 +62,17 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
   return {
     registry,
     applied: counter("aaa_node_applied_total", "Changes put into the database"),
+    batchSize: histogram("aaa_node_batch_size", "Messages that one transaction takes", BATCH_SIZES),
+    applySeconds: histogram(
+      "aaa_node_apply_seconds",
+      "From the delivery of a batch's first message to its commit",
+      SECONDS,
+    ),
+    propagationSeconds: histogram(
+      "aaa_node_propagation_seconds",
+      "From when OSS took a change to its commit here, of the first of a batch, by the clocks of both machines",
+      SECONDS,
+    ),
     dropped: counter(
       "aaa_node_dropped_total",
       "Messages that changed nothing: duplicates, and replaced relays' messages",
@@ -73,11 +91,10 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
       "aaa_node_accounting_refused_total",
       "Accounting records that the broker did not take and that are sent again",
     ),
-    accountingConfirmSeconds: new Histogram({
-      name: "aaa_node_accounting_confirm_seconds",
-      help: "From publishing an accounting record to the broker's confirm",
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers: [registry],
-    }),
+    accountingConfirmSeconds: histogram(
+      "aaa_node_accounting_confirm_seconds",
+      "From publishing an accounting record to the broker's confirm",
+      SECONDS,
+    ),
   };
 }

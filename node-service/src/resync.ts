@@ -11,7 +11,14 @@ import {
 import { type BrokerSession, digestText, Wake } from "@aaa-cluster/service-kit";
 import type { ConfirmChannel, ConsumeMessage } from "amqplib";
 import type pg from "pg";
-import { digestOfSnapshot, loadSnapshot, prepareSnapshot, swapSnapshot, type Watermark } from "./storage.ts";
+import {
+  digestOfSnapshot,
+  indexSnapshot,
+  loadChunk,
+  prepareSnapshot,
+  swapSnapshot,
+  type Watermark,
+} from "./storage.ts";
 
 const SILENCE_MS = 30_000;
 const UNLOADED_CHUNKS = 4;
@@ -29,7 +36,7 @@ export async function takeSnapshot(broker: BrokerSession, pool: pg.Pool, partiti
     await prepareSnapshot(pool);
     ask(channel, request, inbox);
     const end = await load(inbox, channel, pool, request.requestId);
-    const digest = await digestOfSnapshot(pool);
+    const [digest] = await Promise.all([digestOfSnapshot(pool), indexSnapshot(pool)]);
     // An OSS that is older than digests tells none.
     if (end.digest !== undefined && end.digest !== digestText(digest)) {
       throw new Error("the snapshot has another content than OSS says");
@@ -57,9 +64,12 @@ function ask(channel: ConfirmChannel, request: SnapshotRequest, inbox: Inbox): v
 async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, requestId: string): Promise<SnapshotEnd> {
   let chunks = 0;
   let entities = 0;
+  // One chunk is loaded while the next is received and read.
+  let loading: Promise<void> = Promise.resolve();
   for (;;) {
     const message = await inbox.next();
     const part = decodeSnapshotPart(message.content);
+    await loading;
     if (part.requestId !== requestId) throw new Error("got a part of another snapshot");
     if (part.kind === "end") {
       if (part.chunks === chunks && part.entities === entities) return part;
@@ -67,8 +77,9 @@ async function load(inbox: Inbox, channel: ConfirmChannel, pool: pg.Pool, reques
     }
     // Another OSS replica took over and began anew.
     if (part.index !== chunks) throw new Error(`got chunk ${part.index} instead of ${chunks}`);
-    await loadSnapshot(pool, part.entities);
-    channel.ack(message);
+    loading = loadChunk(pool, message.content).then(() => channel.ack(message));
+    // It is awaited with the next part; until then a failure has no other listener.
+    loading.catch(() => {});
     chunks += 1;
     entities += part.entities.length;
   }

@@ -16,19 +16,26 @@ export interface AuditDeps {
   readonly log: Logger;
 }
 
-/** Audits the content when this replica begins to relay, and from then on at intervals. */
+/** Audits the content whenever this replica begins to relay, and from then on at intervals. */
 export async function auditSession(
   { pool, duty, metrics, log }: AuditDeps,
   { signal, ready }: SessionContext,
 ): Promise<void> {
   ready();
+  let audited: { readonly term: RelayDuty["session"]; readonly at: number } = { term: null, at: 0 };
   for (;;) {
-    const { relaying } = duty;
-    if (relaying && (await auditContent(pool))) {
-      metrics.foreignWrites.inc();
-      log.warn("somebody else has written to the entities: every node will find itself different and take a snapshot");
+    const { relaying, session: term } = duty;
+    const now = performance.now();
+    if (relaying && (term !== audited.term || now - audited.at >= EVERY_MS)) {
+      if (await auditContent(pool)) {
+        metrics.foreignWrites.inc();
+        log.warn(
+          "somebody else has written to the entities: every node will find itself different and take a snapshot",
+        );
+      }
+      audited = { term, at: now };
     }
-    await sleep(relaying ? EVERY_MS : LOOK_MS, undefined, { signal });
+    await sleep(LOOK_MS, undefined, { signal });
   }
 }
 

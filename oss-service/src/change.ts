@@ -40,8 +40,8 @@ export const keyOf = ({ entity, id }: Reference): string => `${entity}/${id}`;
 // What others refer to comes first and goes last.
 const rank: Record<EntityName, number> = { ProductOffering: 0, Subscriber: 1, Device: 2, Entitlement: 3 };
 
-/** The order in which changes of one request are broadcast. */
-export function inBroadcastOrder(changes: readonly Change[]): Change[] {
+/** The order in which changes of one transaction are broadcast. */
+export function inBroadcastOrder<T extends Change>(changes: readonly T[]): T[] {
   const upserts = changes.filter(({ payload }) => payload !== null);
   const deletes = changes.filter(({ payload }) => payload === null);
   return [

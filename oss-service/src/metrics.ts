@@ -1,8 +1,12 @@
+import { BATCH_SIZES, SECONDS } from "@aaa-cluster/service-kit";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { StreamState } from "./sql.ts";
 
 export interface Metrics {
   readonly registry: Registry;
+  readonly commitSeconds: Histogram;
+  readonly relaySeconds: Histogram;
+  readonly relayBatchSize: Histogram;
   readonly confirmSeconds: Histogram;
   readonly unroutable: Counter;
   readonly snapshots: Counter<"result">;
@@ -23,6 +27,11 @@ export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
     registers,
   });
   const epoch = new Gauge({ name: "aaa_oss_epoch", help: "The epoch of the current relay", registers });
+  const outbox = new Gauge({
+    name: "aaa_oss_outbox",
+    help: "Events that are committed and not yet known to be with the broker",
+    registers,
+  });
   new Gauge({
     name: "aaa_oss_sequence",
     help: "The last sequence number given to a committed change",
@@ -33,14 +42,33 @@ export function createMetrics(readStream: () => Promise<StreamState>): Metrics {
       this.set(Number(state.sequence));
       published.set(Number(state.published));
       epoch.set(Number(state.epoch));
+      outbox.set(Number(BigInt(state.sequence) - BigInt(state.published)));
     },
   });
   return {
     registry,
+    commitSeconds: new Histogram({
+      name: "aaa_oss_commit_seconds",
+      help: "From taking a request to its commit",
+      buckets: SECONDS,
+      registers,
+    }),
+    relaySeconds: new Histogram({
+      name: "aaa_oss_relay_seconds",
+      help: "From taking a change to publishing it",
+      buckets: SECONDS,
+      registers,
+    }),
+    relayBatchSize: new Histogram({
+      name: "aaa_oss_relay_batch_size",
+      help: "Events that are published at a time",
+      buckets: BATCH_SIZES,
+      registers,
+    }),
     confirmSeconds: new Histogram({
       name: "aaa_oss_confirm_seconds",
       help: "From publishing an event to the broker's confirm",
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      buckets: SECONDS,
       registers,
     }),
     unroutable: new Counter({

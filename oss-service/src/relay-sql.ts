@@ -39,7 +39,7 @@ export async function tryRelayLock(client: pg.Client): Promise<boolean> {
  * is not the one that wrote it: a restored one has another system identifier or timeline, and its numbers may stand for
  * other changes than the ones the nodes have seen.
  */
-export async function startEpoch(client: pg.Client, instance: string): Promise<Epoch> {
+export async function startEpoch(client: pg.ClientBase, instance: string): Promise<Epoch> {
   const { rows } = await client.query<Record<"epoch" | "origin_epoch" | "published" | "head", string>>(
     `with here as (
        select system_identifier || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as lineage,
@@ -71,11 +71,20 @@ export interface OutboxRow {
 }
 
 /** The next events after a sequence number, in order. Throws FencedError. */
-export async function readOutbox(client: pg.Client, epoch: bigint, after: bigint, limit: number): Promise<OutboxRow[]> {
+export async function readOutbox(
+  client: pg.ClientBase,
+  epoch: bigint,
+  after: bigint,
+  limit: number,
+): Promise<OutboxRow[]> {
   const { rows } = await client.query<{ sequence: string | null; body: OutboxBody }>(
     `select o.sequence, o.body
-     from (select from relay where epoch = $1) mine left join outbox o on o.sequence > $2
-     order by o.sequence limit $3`,
+     from relay left join lateral (
+       -- Sorted and cut off in here, it is read by the primary key; outside, all that wait would be read each time.
+       select * from outbox where sequence > $2 order by sequence limit $3
+     ) o on true
+     where epoch = $1
+     order by o.sequence`,
     [epoch, after, limit],
   );
   // An empty outbox still gives one row of nulls; no row at all means that the epoch is over.

@@ -17,6 +17,8 @@ import { type Epoch, type OutboxRow, pruneOutbox, readOutbox, recordPublished, s
 
 const WINDOW = 256;
 const TICK_MS = 1_000;
+/** What was published in this time is published again by the next relay, and dropped by the nodes. */
+const RECORD_EVERY_MS = 100;
 const POSITION_EVERY_MS = 5_000;
 const POSITION_LIFETIME_MS = 60_000;
 const CONFIRM_TIMEOUT_MS = 30_000;
@@ -49,8 +51,8 @@ export async function relaySession(
   duty: RelayDuty,
   { signal, ready }: SessionContext,
 ): Promise<void> {
-  const wake = new Wake();
-  await using leader = await Leader.elect(settings.database, signal, wake.ring);
+  const news = new News();
+  await using leader = await Leader.elect(settings.database, signal, news.committed);
   await using broker = await BrokerSession.open(settings.broker, `relay ${settings.instance}`, leader.signal);
   const channel = await broker.setUp(async () => {
     const confirms = await broker.confirmChannel();
@@ -62,10 +64,22 @@ export async function relaySession(
   ready();
   duty.session = broker;
   try {
-    await new Term(settings.exchange, epoch, leader.client, channel, broker, wake, metrics).run();
+    await new Term(settings.exchange, epoch, leader.client, channel, broker, news, metrics).run();
   } finally {
     duty.session = null;
   }
+}
+
+/** What the relay has to look at. */
+class News {
+  readonly wake = new Wake();
+  /** Whether the outbox may have events that were not read. */
+  isUnread = true;
+
+  readonly committed = (): void => {
+    this.isUnread = true;
+    this.wake.ring();
+  };
 }
 
 class Term {
@@ -74,10 +88,11 @@ class Term {
   readonly #client: pg.Client;
   readonly #channel: ConfirmChannel;
   readonly #broker: BrokerSession;
-  readonly #wake: Wake;
+  readonly #news: News;
   readonly #metrics: Metrics;
   readonly #window: ConfirmWindow;
   #recorded: bigint;
+  #recordedAt = 0;
   #positionAt = 0;
 
   constructor(
@@ -86,7 +101,7 @@ class Term {
     client: pg.Client,
     channel: ConfirmChannel,
     broker: BrokerSession,
-    wake: Wake,
+    news: News,
     metrics: Metrics,
   ) {
     this.#exchange = exchange;
@@ -94,7 +109,7 @@ class Term {
     this.#client = client;
     this.#channel = channel;
     this.#broker = broker;
-    this.#wake = wake;
+    this.#news = news;
     this.#metrics = metrics;
     this.#window = new ConfirmWindow(epoch.published);
     this.#recorded = epoch.published;
@@ -103,19 +118,44 @@ class Term {
   async run(): Promise<never> {
     this.#publishPosition({ head: this.#epoch.head });
     for (;;) {
-      const room = WINDOW - this.#window.size;
-      const rows = room >= WINDOW / 2 ? await this.#read(room) : [];
-      for (const row of rows) this.#publish(row);
+      const rows = await this.#readNews();
+      this.#publishAll(rows);
       await this.#record();
       if (Date.now() - this.#positionAt >= POSITION_EVERY_MS) await this.#tellPosition();
-      if (rows.length === 0) await this.#wake.wait(this.#broker.signal, TICK_MS);
+      if (rows.length === 0) await this.#rest();
       this.#broker.signal.throwIfAborted();
       this.#checkConfirmTimeout();
     }
   }
 
+  /** Asks the database only when there may be something, and for many at once. */
+  async #readNews(): Promise<OutboxRow[]> {
+    const room = WINDOW - this.#window.size;
+    if (!this.#news.isUnread || room < WINDOW / 2) return [];
+    this.#news.isUnread = false;
+    const rows = await this.#read(room);
+    if (rows.length === room) this.#news.isUnread = true;
+    return rows;
+  }
+
+  /** Waits for a commit or a confirm. A tick looks at the outbox in any case, and whether this is the relay still. */
+  async #rest(): Promise<void> {
+    const hasUnrecorded = this.#window.confirmed > this.#recorded;
+    const rang = await this.#news.wake.wait(this.#broker.signal, hasUnrecorded ? RECORD_EVERY_MS : TICK_MS);
+    if (!rang) this.#news.isUnread = true;
+  }
+
   #read(limit: number): Promise<OutboxRow[]> {
     return readOutbox(this.#client, this.#epoch.epoch, this.#window.lastSent, limit);
+  }
+
+  #publishAll(rows: readonly OutboxRow[]): void {
+    for (const row of rows) {
+      this.#publish(row);
+      // The clock may be another replica's, and a little ahead.
+      this.#metrics.relaySeconds.observe(Math.max(Date.now() - Date.parse(row.body.eventTime), 0) / 1000);
+    }
+    if (rows.length > 0) this.#metrics.relayBatchSize.observe(rows.length);
   }
 
   #publish({ sequence, body }: OutboxRow): void {
@@ -123,7 +163,7 @@ class Term {
     this.#window.sent(sequence, Date.now());
     this.#send(event, { messageId: event.eventId }, () => {
       this.#metrics.confirmSeconds.observe(this.#window.confirm(sequence, Date.now()) / 1000);
-      this.#wake.ring();
+      this.#news.wake.ring();
     });
   }
 
@@ -135,7 +175,7 @@ class Term {
     // The digest is that of the head, so all up to there goes first, if it is not too much.
     const missing = Number(head - this.#window.lastSent);
     if (missing > 0 && missing <= WINDOW - this.#window.size) {
-      for (const row of await this.#read(missing)) this.#publish(row);
+      this.#publishAll(await this.#read(missing));
     }
     const proof = this.#window.lastSent === head ? { digest: digestText(digest) } : {};
     this.#publishPosition({ head, ...proof }, { expiration: POSITION_LIFETIME_MS });
@@ -162,13 +202,15 @@ class Term {
     });
   }
 
-  /** Once per window, and when there is nothing left to wait for: each time costs a commit. */
+  /** Once per window, and when there is nothing left to wait for, but not each time: it costs a commit. */
   async #record(): Promise<void> {
     const { confirmed, size } = this.#window;
     const news = confirmed - this.#recorded;
-    if (news < WINDOW && (news === 0n || size > 0)) return;
+    const isDue = size === 0 && Date.now() - this.#recordedAt >= RECORD_EVERY_MS;
+    if (news < WINDOW && (news === 0n || !isDue)) return;
     await recordPublished(this.#client, this.#epoch.epoch, confirmed);
     this.#recorded = confirmed;
+    this.#recordedAt = Date.now();
   }
 
   #checkConfirmTimeout(): void {

@@ -11,6 +11,7 @@ import type { BulkAnswer, ChangeAnswer, RelayState } from "./api/schemas.ts";
 import { type BulkWrite, commitAll, commitInChunks } from "./bulk.ts";
 import { LINE_LENGTH } from "./bulk-lines.ts";
 import type { OutboxBody, Stored } from "./change.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { fingerprintOf, type IdempotentRequest, idempotencyKeyOf } from "./idempotency.ts";
 import { toPayload } from "./inputs.ts";
 import { mergePatch } from "./merge-patch.ts";
@@ -18,7 +19,7 @@ import type { Metrics } from "./metrics.ts";
 import { checkPreconditions, etagOf, isNotModified, type Preconditions, preconditionsOf } from "./preconditions.ts";
 import type { RelayDuty } from "./relay.ts";
 import { readStream } from "./sql.ts";
-import { type Existing, existing, read, type Write, type WriteRequest, write } from "./store.ts";
+import { type Existing, existing, read, type Write, type WriteRequest } from "./store.ts";
 
 // A caller that reads the answer only when it has sent everything must not block itself before so many bytes of it.
 const UNREAD_ANSWERS = 16 * 1024 * 1024;
@@ -38,8 +39,12 @@ type Identify = (request: FastifyRequest, content: unknown, part?: number) => Id
 
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
 export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
+  const groups = new GroupCommit(pool);
   const commit: Commit = async (request) => {
-    const { answer, written } = await write(pool, request, new Date());
+    const now = new Date();
+    const since = performance.now();
+    const { answer, written } = await groups.write(request, now);
+    if (written !== null) metrics.commitSeconds.observe((performance.now() - since) / 1000);
     for (const { entity } of written?.events ?? []) metrics.changes.inc({ entity });
     return answer;
   };

@@ -4,6 +4,7 @@ import {
   REQUESTS_EXCHANGE,
   SNAPSHOT_REQUESTS_QUEUE,
   SNAPSHOT_ROUTING_KEY,
+  type SnapshotEnd,
   type SnapshotRequest,
 } from "@aaa-cluster/contract";
 import {
@@ -87,32 +88,42 @@ async function sendSnapshot(pool: pg.Pool, reply: ReplyWriter): Promise<number> 
   return transaction(
     pool,
     async (client) => {
-      const { rows } = await client.query<{ epoch: string; sequence: string; digest: string }>(
-        `select epoch, sequence, ${digestOfTable("entities")} as digest from relay, stream`,
+      const { rows } = await client.query<{ epoch: string; sequence: string }>(
+        "select epoch, sequence from relay, stream",
       );
       const [place] = rows;
       if (place === undefined) throw new Error("the stream and relay tables have lost their row");
+      // As JSON from the database on: nothing here has to look into it.
       await client.query(
         `declare snapshot no scroll cursor for
-         select entity, entity_id as "entityId", version as "entityVersion", payload
+         select '{"entity":' || to_json(entity) || ',"entityId":' || to_json(entity_id) ||
+           ',"entityVersion":"' || version || '","payload":' || payload || '}' as json
          from entities where payload is not null`,
       );
       let entities = 0;
       let chunks = 0;
       for (;;) {
-        const { rows: chunk } = await client.query(`fetch ${CHUNK} from snapshot`);
+        const { rows: chunk } = await client.query<{ json: string }>(`fetch ${CHUNK} from snapshot`);
         if (chunk.length === 0) break;
-        await reply.write({ kind: "chunk", index: chunks, entities: chunk });
+        await reply.writeChunk(
+          chunks,
+          chunk.map(({ json }) => json),
+        );
         entities += chunk.length;
         chunks += 1;
       }
-      const digest = digestText(BigInt(place.digest));
-      await reply.write({ kind: "end", ...place, digest, chunks, entities });
+      await reply.writeEnd({ ...place, digest: await digestNow(client), chunks, entities });
       await reply.flush();
       return entities;
     },
     "begin isolation level repeatable read read only",
   );
+}
+
+/** The digest of what the transaction sees. It takes a while, in which the node still loads the last chunks. */
+async function digestNow(client: pg.PoolClient): Promise<string> {
+  const { rows } = await client.query<{ digest: string }>(`select ${digestOfTable("entities")} as digest`);
+  return digestText(BigInt(rows[0]?.digest ?? 0));
 }
 
 /** Publishes to a node's reply queue with a few confirms outstanding; fails as soon as the queue is gone. */
@@ -132,9 +143,20 @@ class ReplyWriter {
     });
   }
 
-  async write(part: object): Promise<void> {
+  /** @param entities as JSON */
+  async writeChunk(index: number, entities: readonly string[]): Promise<void> {
+    const { requestId } = this.#request;
+    const head = JSON.stringify({ kind: "chunk", requestId, index });
+    await this.#write(Buffer.from(`${head.slice(0, -1)},"entities":[${entities.join(",")}]}`));
+  }
+
+  async writeEnd(end: Omit<SnapshotEnd, "kind" | "requestId">): Promise<void> {
+    await this.#write(encode({ kind: "end", requestId: this.#request.requestId, ...end }));
+  }
+
+  async #write(part: Buffer): Promise<void> {
     this.#check();
-    const confirmed = this.#publish({ ...part, requestId: this.#request.requestId });
+    const confirmed = this.#publish(part);
     // Several fail at once when the broker is lost; the one that is awaited says so.
     confirmed.catch(() => {});
     this.#unconfirmed.push(confirmed);
@@ -151,10 +173,10 @@ class ReplyWriter {
     if (this.#gone) throw new Error(`${this.#request.replyTo} is gone: the node gave up or went away`);
   }
 
-  #publish(message: object): Promise<void> {
+  #publish(message: Buffer): Promise<void> {
     const options = { mandatory: true, contentType: "application/json" };
     return new Promise((resolve, reject) => {
-      this.#channel.publish("", this.#request.replyTo, encode(message), options, (error) => {
+      this.#channel.publish("", this.#request.replyTo, message, options, (error) => {
         if (error === null || error === undefined) resolve();
         else reject(error);
       });

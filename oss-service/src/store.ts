@@ -77,20 +77,27 @@ async function answerIn<T>(
     if (earlier === null) throw new Error("the answer under an idempotency key was pruned while it was asked for");
     return { answer: earlier, written: null };
   }
-  const written = await writeIn(client, writes, now);
+  const written = await writeIn(
+    client,
+    writes.map((one) => ({ ...one, at: now })),
+  );
   const answer = answerTo(written);
   if (idempotent !== null) await keepAnswer(client, idempotent, answer);
   return { answer, written };
 }
 
-async function writeIn(client: pg.PoolClient, writes: readonly Write[], now: Date): Promise<Written> {
+/** Writes entities, none of which may be named twice, at the end of a transaction. Throws Problem. */
+export async function writeIn(
+  client: pg.PoolClient,
+  writes: readonly (Write & { readonly at: Date })[],
+): Promise<Written> {
   const before = await sql.lockEntities(client, writes);
-  const changes: Change[] = [];
-  for (const { entity, id, decide } of writes) {
-    changes.push({ entity, id, payload: await decide(storedOf(before, { entity, id })) });
+  const changes: (Change & { readonly at: Date })[] = [];
+  for (const { entity, id, decide, at } of writes) {
+    changes.push({ entity, id, payload: await decide(storedOf(before, { entity, id })), at });
   }
   const ordered = inBroadcastOrder(changes);
-  const events = ordered.map((change) => eventOf(change, storedOf(before, change), randomUUID(), now));
+  const events = ordered.map((change) => eventOf(change, storedOf(before, change), randomUUID(), change.at));
   refuseUnless(
     ordered.filter((change) => change.payload === null && storedOf(before, change).payload === null),
     noSuchEntity,

@@ -32,3 +32,20 @@ export function samplesOf(text: string): Sample[] {
     return [{ name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) }];
   });
 }
+
+/**
+ * The quantile `q` (0 to 1) of what a histogram without labels was given between two scrapes, as Prometheus reckons it:
+ * values are taken to lie evenly in their bucket. NaN when there was none, or it lies above the last bound.
+ */
+export function quantileBetween(before: string, after: string, name: string, q: number): number {
+  const bounds = samplesOf(after).flatMap((sample) => {
+    if (sample.name !== `${name}_bucket`) return [];
+    const le = sample.labels.le ?? "";
+    return { le: Number(le), count: sample.value - sumOf(before, sample.name, { le }) };
+  });
+  const wanted = q * (sumOf(after, `${name}_count`) - sumOf(before, `${name}_count`));
+  const index = bounds.findIndex(({ count }) => count >= wanted && count > 0);
+  const [bucket, below = { le: 0, count: 0 }] = [bounds[index], bounds[index - 1]];
+  if (bucket === undefined || Number.isNaN(bucket.le)) return Number.NaN;
+  return below.le + ((bucket.le - below.le) * (wanted - below.count)) / (bucket.count - below.count);
+}

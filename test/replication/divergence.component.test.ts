@@ -97,7 +97,7 @@ test("what somebody changed in the database of OSS reaches every node", async ()
     stack.ossDatabase.url,
     "update entities set payload = payload || '{\"status\": \"suspended\"}' where entity_id = 's1'",
   );
-  // It is looked for when a replica begins to relay.
+  // It is looked for when a replica begins to relay, whichever does, also one that did before.
   await stack.startOss("oss-1");
   await endRelaySession(stack.ossDatabase.url);
   await until(

@@ -46,14 +46,21 @@ export function libpqEnv(url: string): Record<string, string> {
   return { PGHOST: hostname, PGPORT: port, PGDATABASE: pathname.slice(1), PGUSER: username };
 }
 
-/** @param certificate with it clients may ask for TLS */
-export async function startPostgresql(certificate?: ServerCertificate): Promise<Postgresql> {
+/**
+ * @param certificate with it clients may ask for TLS
+ * @param settings by the names of postgresql.conf
+ */
+export async function startPostgresql(
+  certificate?: ServerCertificate,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Postgresql> {
   const [port = 0] = await freePorts(1);
   const data = await ownedFolder();
   const socket = await ownedFolder();
   const tls = await ownedFolder();
   if (certificate !== undefined) await writeTlsFiles(tls, certificate);
-  const args = ["-c", `listen_addresses=${HOST}`, "-c", `port=${port}`, "-c", "max_connections=300"];
+  const all = { listen_addresses: HOST, port: String(port), max_connections: "300", ...settings };
+  const args = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   let container: Container | undefined;
 
   const start = async (): Promise<void> => {

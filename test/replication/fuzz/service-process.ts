@@ -40,7 +40,7 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#url;
   }
 
-  /** Rejects while it is not running. */
+  /** The id of the process. Rejects while it is not running. */
   get pid(): number {
     if (this.#child?.pid === undefined) throw new Error(`${this.name} is not running`);
     return this.#child.pid;

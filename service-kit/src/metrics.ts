@@ -1,0 +1,10 @@
+/**
+ * Upper bounds of a histogram of seconds. The small ones lie between whole milliseconds, so that a time between two
+ * `Date`s, which is a whole number of them, falls into the middle of its bucket.
+ */
+export const SECONDS = [
+  0.0005, 0.0015, 0.0025, 0.0035, 0.0055, 0.0075, 0.0105, 0.0155, 0.0255, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** Upper bounds of a histogram of how many are taken at a time. */
+export const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500];
