@@ -32,6 +32,8 @@ export interface ConsumerDeps {
   readonly broker: BrokerSettings;
   readonly exchange: string;
   readonly pool: pg.Pool;
+  /** For commits alone, `BY_KEY`. */
+  readonly commitPool: pg.Pool;
   readonly migrations: URL;
   readonly partition: Partition;
   readonly metrics: Metrics;
@@ -179,10 +181,10 @@ class Consumer {
   /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
   async #write(plan: Plan): Promise<bigint> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
-    const { pool, log } = this.#deps;
+    const { pool, commitPool, log } = this.#deps;
     // A position comes at intervals, so that a database that was emptied or restored is noticed without any event.
     const nothing = !changes && plan.poison.length === 0;
-    const work = (): Promise<bigint> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(pool, plan));
+    const work = (): Promise<bigint> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(commitPool, plan));
     return untilDone("commit", work, {
       signal: this.#broker.signal,
       log,

@@ -1,12 +1,6 @@
 import type { Device, Entitlement, Subscriber } from "@aaa-cluster/contract";
 import type pg from "pg";
 
-/**
- * Sessions that answer boxes find everything by key. Without this, a plan that was made while the table held a few rows
- * reads all of it when it has grown, until PostgreSQL next looks at the table.
- */
-export const BOX_SESSION = "-c enable_seqscan=off";
-
 /** What is known of a subscriber and of one device; null for what does not exist. */
 export interface Account {
   readonly subscriber: Subscriber | null;

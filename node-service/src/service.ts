@@ -1,5 +1,6 @@
 import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
+  BY_KEY,
   brokerSettings,
   createHttp,
   createPool,
@@ -19,7 +20,7 @@ import { accountingRoutes } from "./accounting/routes.ts";
 import { type ConsumerDeps, partitionSession } from "./consumer.ts";
 import { createMetrics } from "./metrics.ts";
 import { Partition } from "./partition.ts";
-import { BOX_SESSION, readDatabaseVersion } from "./reads.ts";
+import { readDatabaseVersion } from "./reads.ts";
 import { boxRoutes, partitionRoute } from "./routes.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { refusalOf, stalenessLimit } from "./staleness.ts";
@@ -55,7 +56,8 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   });
   const log = app.log;
   // Apart, so that a storm of boxes does not keep the stream from the database.
-  const boxPool = await createPool(database, BOX_CONNECTIONS, log, BOX_SESSION);
+  const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
+  const commitPool = await createPool(database, 1, log, BY_KEY);
   const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
     const refusal = refusalOf(partition);
@@ -80,6 +82,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     broker,
     exchange: env.OSS_EXCHANGE ?? DEFAULT_OSS_EXCHANGE,
     pool: sessionPool,
+    commitPool,
     migrations,
     partition,
     metrics,
@@ -99,7 +102,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");
       stopping.abort();
       await working;
-      await Promise.all([boxPool.end(), sessionPool.end()]);
+      await Promise.all([boxPool, commitPool, sessionPool].map((pool) => pool.end()));
     },
   };
 }

@@ -40,12 +40,12 @@ const COLUMNS = '"entity" text, "entityId" text, "entityVersion" bigint, "payloa
 
 /**
  * Commits a plan: upserts guarded by version, quarantine and watermark in one statement. Running it again after it
- * was committed changes nothing. Throws ForeignWriteError when the watermark is neither before nor after the plan.
+ * was committed changes nothing. The sessions of the pool must be `BY_KEY`. Throws ForeignWriteError when the watermark is neither before nor after the plan.
  * @returns the content digest after it
  */
 export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: Plan): Promise<bigint> {
   const { rows } = await pool.query<{ digest: string }>({
-    // Without a name, so that it is planned for the table as it is: a plan kept from when it was empty reads all of it.
+    name: "commit-plan",
     text: `
       with mine as (select from watermark where epoch = $1 and sequence = $2 for update),
       upserted as (
@@ -61,7 +61,6 @@ export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: P
           content_digest(new.entity, new.entity_id, new.version, new.payload) #
           coalesce(content_digest(old.entity, old.entity_id, old.version, old.payload), 0)) as digest
         from upserted new left join lateral (
-          -- One by one through the primary key: whatever the planner thinks of the table, it is never read whole.
           select * from entities e where e.entity = new.entity and e.entity_id = new.entity_id limit 1
         ) old on true
       ),

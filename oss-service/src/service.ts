@@ -1,5 +1,6 @@
 import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
+  BY_KEY,
   brokerSettings,
   createHttp,
   createPool,
@@ -23,7 +24,8 @@ import { openApiRoute, provisioningRoutes, relayRoute } from "./routes.ts";
 import { snapshotSession } from "./snapshot-server.ts";
 import { readStream } from "./sql.ts";
 
-const POOL_SIZE = 10;
+const PROVISIONING_CONNECTIONS = 10;
+const SESSION_CONNECTIONS = 6;
 
 export interface OssService extends RunningService {
   /** Where the API listens, for example http://127.0.0.1:6700. */
@@ -50,9 +52,10 @@ export async function startOssService(env: Env): Promise<OssService> {
       ),
   });
   const log = app.log;
-  const pool = await createPool(database, POOL_SIZE, log);
+  const pool = await createPool(database, SESSION_CONNECTIONS, log);
+  const provisioningPool = await createPool(database, PROVISIONING_CONNECTIONS, log, BY_KEY);
   const duty = new RelayDuty();
-  await app.register(provisioningRoutes({ pool, apiToken, metrics }));
+  await app.register(provisioningRoutes({ pool: provisioningPool, apiToken, metrics }));
   await app.register(accountingRoutes(pool, apiToken));
   await app.register(relayRoute(pool, instance, duty));
   await app.register(openApiRoute);
@@ -88,7 +91,7 @@ export async function startOssService(env: Env): Promise<OssService> {
       await app.close();
       stopping.abort();
       await working;
-      await pool.end();
+      await Promise.all([pool.end(), provisioningPool.end()]);
     },
   };
 }

@@ -9,6 +9,8 @@ interface EntityRow {
   readonly payload: Record<string, unknown> | null;
 }
 
+// The statements look entities up one by one: a subquery with a limit or a lock is never turned around into a join that
+// reads the table.
 const columns = (references: readonly Reference[]): [string[], string[]] => [
   references.map(({ entity }) => entity),
   references.map(({ id }) => id),
@@ -19,19 +21,25 @@ export async function lockEntities(
   client: pg.PoolClient,
   entities: readonly Reference[],
 ): Promise<Map<string, Stored>> {
-  await client.query(
-    `insert into entities (entity, entity_id, version)
-     select entity, entity_id, 0 from unnest($1::text[], $2::text[]) as k (entity, entity_id)
-     order by entity, entity_id
-     on conflict do nothing`,
-    columns(entities),
-  );
-  const { rows } = await client.query<EntityRow>(
-    `select e.* from entities e join unnest($1::text[], $2::text[]) as k (entity, entity_id) using (entity, entity_id)
-     order by entity, entity_id
-     for update of e`,
-    columns(entities),
-  );
+  await client.query({
+    name: "make-entities",
+    text: `
+      insert into entities (entity, entity_id, version)
+      select entity, entity_id, 0 from unnest($1::text[], $2::text[]) as k (entity, entity_id)
+      order by entity, entity_id
+      on conflict do nothing`,
+    values: columns(entities),
+  });
+  const { rows } = await client.query<EntityRow>({
+    name: "lock-entities",
+    text: `
+      select e.* from (
+        select * from unnest($1::text[], $2::text[]) as k (entity, entity_id) order by entity, entity_id
+      ) k cross join lateral (
+        select * from entities where entity = k.entity and entity_id = k.entity_id for update
+      ) e`,
+    values: columns(entities),
+  });
   return new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
 }
 
@@ -40,38 +48,46 @@ export async function lockEntities(
  * @returns what it changes the content digest by
  */
 export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
-  const { rows } = await client.query<{ change: string }>(
-    `with n as (
-       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
-     ),
-     updated as (
-       update entities e set version = n.version, payload = n.payload
-       from n where e.entity = n.entity and e.entity_id = n.entity_id
-     )
-     select coalesce(bit_xor(
-       content_digest(e.entity, e.entity_id, e.version, e.payload) #
-       content_digest(n.entity, n.entity_id, n.version, n.payload)), 0) as change
-     from entities e join n using (entity, entity_id)`,
-    [
+  const { rows } = await client.query<{ change: string }>({
+    name: "update-entities",
+    text: `
+      with n as (
+        select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
+      ),
+      updated as (
+        -- All of them are there: this is an update that looks for them by key.
+        insert into entities (entity, entity_id, version, payload) select * from n
+        on conflict (entity, entity_id) do update set version = excluded.version, payload = excluded.payload
+      )
+      select coalesce(bit_xor(
+        content_digest(e.entity, e.entity_id, e.version, e.payload) #
+        content_digest(n.entity, n.entity_id, n.version, n.payload)), 0) as change
+      from n cross join lateral (
+        select * from entities where entity = n.entity and entity_id = n.entity_id limit 1
+      ) e`,
+    values: [
       events.map(({ entity }) => entity),
       events.map(({ entityId }) => entityId),
       events.map(({ entityVersion }) => entityVersion),
       events.map(({ payload }) => (payload === null ? null : JSON.stringify(payload))),
     ],
-  );
+  });
   return rows[0]?.change ?? "0";
 }
 
 /** Which of the entities exist, as keys; they cannot be deleted before this transaction ends. */
 export async function lockReferences(client: pg.PoolClient, references: readonly Reference[]): Promise<Set<string>> {
   if (references.length === 0) return new Set();
-  const { rows } = await client.query<EntityRow>(
-    `select e.* from entities e join unnest($1::text[], $2::text[]) as k (entity, entity_id) using (entity, entity_id)
-     where payload is not null
-     order by entity, entity_id
-     for share of e`,
-    columns(references),
-  );
+  const { rows } = await client.query<EntityRow>({
+    name: "lock-references",
+    text: `
+      select e.* from (
+        select * from unnest($1::text[], $2::text[]) as k (entity, entity_id) order by entity, entity_id
+      ) k cross join lateral (
+        select * from entities where entity = k.entity and entity_id = k.entity_id and payload is not null for share
+      ) e`,
+    values: columns(references),
+  });
   return new Set(rows.map((row) => keyOf({ entity: row.entity, id: row.entity_id })));
 }
 
@@ -81,8 +97,10 @@ export async function findReferrers(
   references: readonly Reference[],
 ): Promise<{ from: string; to: string }[]> {
   if (references.length === 0) return [];
-  const { rows } = await client.query<{ from: string; to: string }>(
-    `select e.entity || '/' || e.entity_id as "from", k.entity || '/' || k.entity_id as "to"
+  const { rows } = await client.query<{ from: string; to: string }>({
+    name: "find-referrers",
+    text: `
+     select e.entity || '/' || e.entity_id as "from", k.entity || '/' || k.entity_id as "to"
      from unnest($1::text[], $2::text[]) as k (entity, entity_id)
      join lateral (
        select * from entities where k.entity = 'Subscriber' and payload ? 'subscriberId'
@@ -92,8 +110,8 @@ export async function findReferrers(
          and payload ->> 'productOfferingId' = k.entity_id
      ) e on true
      limit 100`,
-    columns(references),
-  );
+    values: columns(references),
+  });
   return rows;
 }
 
@@ -108,16 +126,18 @@ export async function appendToStream(
   events: readonly OutboxBody[],
   digestChange: string,
 ): Promise<string> {
-  const { rows } = await client.query<{ sequence: string }>(
-    `with numbered as (update stream set sequence = sequence + $1::int, digest = digest # $3 returning sequence),
+  const { rows } = await client.query<{ sequence: string }>({
+    name: "append-to-stream",
+    text: `
+     with numbered as (update stream set sequence = sequence + $1::int, digest = digest # $3 returning sequence),
      stored as (
        insert into outbox (sequence, body)
        select numbered.sequence - $1::int + ordinality, body
        from numbered, unnest($2::json[]) with ordinality as e (body, ordinality)
      )
      select sequence, pg_notify('outbox', '') from numbered`,
-    [events.length, events.map((event) => JSON.stringify(event)), digestChange],
-  );
+    values: [events.length, events.map((event) => JSON.stringify(event)), digestChange],
+  });
   return rows[0]?.sequence ?? "0";
 }
 

@@ -8,7 +8,23 @@ const AWAY_STATES = /^(08|28|53|57|58)/;
 // What pg says when a connection breaks; it gives these errors no code.
 const CONNECTION_LOST = /^(Connection terminated|timeout exceeded|Client has encountered a connection error)/;
 
-/** @param options what the server is told for every session of the pool, as `-c enable_seqscan=off` */
+/**
+ * For the sessions of a pool whose statements all find what they need by key. Each is planned once, without a look at the
+ * tables or the parameters: planning costs more than running it, and a plan that was made while a table held a few rows
+ * and reads all of it would do so until PostgreSQL next looks at the table.
+ */
+export const BY_KEY = [
+  "plan_cache_mode=force_generic_plan",
+  "enable_seqscan=off",
+  "enable_hashjoin=off",
+  "enable_mergejoin=off",
+  // A table of one row is read whole all the same, and what is switched off counts as so dear that it would be compiled.
+  "jit=off",
+]
+  .map((setting) => `-c ${setting}`)
+  .join(" ");
+
+/** @param options what the server is told for every session of the pool, as `BY_KEY` */
 export async function createPool(settings: DatabaseSettings, max: number, log: Logger, options = ""): Promise<pg.Pool> {
   const pool = new pg.Pool({ ...(await connectionOptions(settings)), max, options });
   pool.on("error", (error) => log.debug({ err: error }, "an idle database connection was lost"));
