@@ -148,12 +148,12 @@ export class AaaCluster {
     return (await this.#oss("GET", "/v1/stream")) as Stream;
   }
 
-  /** Provisions entities in one bulk request. Rejects unless OSS has committed all of them. */
+  /** Provisions entities in one bulk request, for up to a minute. Rejects unless OSS has committed all of them. */
   async provision(lines: readonly BulkLine[]): Promise<void> {
-    await this.#oss("POST", "/v1/bulk", {
-      type: "application/x-ndjson",
-      body: lines.map((line) => JSON.stringify(line)).join("\n"),
-    });
+    const body = lines.map((line) => JSON.stringify(line)).join("\n");
+    const send = (): Promise<unknown> => this.#oss("POST", "/v1/bulk", { type: "application/x-ndjson", body });
+    // A gateway finds a new pod of OSS a few seconds later than the operator, and answers 503 until then.
+    await until("OSS takes what it is sent", () => send().then(() => true), { deadlineMs: 60_000 });
   }
 
   async deleteEntity(collection: string, id: string): Promise<void> {

@@ -78,10 +78,7 @@ export function childrenComeBack(stage: TheStage): void {
         );
         await tv.ready(3 * MINUTE_MS);
       }
-      // kube-proxy hears of the new pods when the operator does, not before.
-      await until("OSS takes what it is sent", () => tv.provision(sampleSubscribers(301, 310)).then(() => true), {
-        deadlineMs: MINUTE_MS,
-      });
+      await tv.provision(sampleSubscribers(301, 310));
       await tv.converged(2, MINUTE_MS);
       const box = await tv.box(7);
       await box.authenticate();
