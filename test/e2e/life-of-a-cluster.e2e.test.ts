@@ -92,8 +92,7 @@ describe("the life of an AaaCluster", () => {
   test(
     "a box is admitted and authorized through the AAA gateway",
     async () => {
-      const box = await tv.box(7);
-      await box.authenticate();
+      const box = await tv.admittedBox(7);
       expect(await box.authorize("channel:news")).toMatchObject({ decision: "Permit" });
       expect(await box.authorize("channel:opera")).toMatchObject({ decision: "Deny" });
     },
@@ -112,8 +111,7 @@ describe("the life of an AaaCluster", () => {
   test(
     "what a box reports of a session is at OSS, and once, although the box sends it twice",
     async () => {
-      const box = await tv.box(8);
-      await box.authenticate();
+      const box = await tv.admittedBox(8);
       const session = { acctSessionId: "e2e", service: "channel:news", eventTime: "2026-11-22T20:00:00Z" };
       const reports: readonly Report[] = [
         { ...session, acctStatusType: "Start", accountingRecordNumber: 0 },

@@ -166,6 +166,13 @@ export class AaaCluster {
     return (page as { records: readonly AccountingRecord[] }).records;
   }
 
+  /** A sample subscriber's box that was admitted, for up to a minute: a gateway finds new AAA nodes late as well. */
+  async admittedBox(index: number): Promise<Box> {
+    const box = await this.box(index);
+    await until(`box ${index} is admitted`, () => box.authenticate(), { deadlineMs: 60_000 });
+    return box;
+  }
+
   async box(index: number): Promise<Box> {
     return new Box({ gatewayUrl: await this.gatewayUrl("aaa"), ...boxIdentity(index) });
   }

@@ -80,8 +80,7 @@ export function childrenComeBack(stage: TheStage): void {
       }
       await tv.provision(sampleSubscribers(301, 310));
       await tv.converged(2, MINUTE_MS);
-      const box = await tv.box(7);
-      await box.authenticate();
+      await tv.admittedBox(7);
     },
     12 * MINUTE_MS,
   );

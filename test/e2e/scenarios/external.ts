@@ -92,7 +92,7 @@ export function externalPartsServe(stage: TheStage): void {
       });
       await outside().provision(sampleSubscribers(21, 30));
       await outside().converged(1, 2 * MINUTE_MS);
-      for (const index of [7, 27]) await (await outside().box(index)).authenticate();
+      for (const index of [7, 27]) await outside().admittedBox(index);
       const kinds = "statefulsets,deployments,services,configmaps,serviceaccounts,networkpolicies";
       const left = (await stage().tv.kubectl.list(kinds, `app.kubernetes.io/instance=${NAME}`))
         .map(({ metadata }) => metadata.name)
