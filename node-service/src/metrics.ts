@@ -1,6 +1,6 @@
 import { BATCH_SIZES, SECONDS } from "@aaa-cluster/service-kit";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Partition } from "./partition.ts";
+import type { Partition } from "./partition/partition.ts";
 
 export interface Metrics {
   readonly registry: Registry;

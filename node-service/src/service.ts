@@ -17,13 +17,14 @@ import { drained } from "./accounting/drain.ts";
 import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
-import { type ConsumerDeps, partitionSession } from "./consumer.ts";
+import { boxRoutes } from "./boxes.ts";
 import { createMetrics } from "./metrics.ts";
-import { Partition } from "./partition.ts";
+import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
+import { Partition } from "./partition/partition.ts";
+import { partitionRoute } from "./partition/routes.ts";
+import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
 import { readDatabaseVersion } from "./reads.ts";
-import { boxRoutes, partitionRoute } from "./routes.ts";
 import { SigningKeys } from "./signing-keys.ts";
-import { refusalOf, stalenessLimit } from "./staleness.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.

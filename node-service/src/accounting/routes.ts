@@ -4,9 +4,9 @@ import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import Type from "typebox";
 import type { Metrics } from "../metrics.ts";
-import type { Partition } from "../partition.ts";
+import type { Partition } from "../partition/partition.ts";
+import { neverSynced } from "../partition/staleness.ts";
 import { AccessToken, identityOf, type SigningKeys } from "../signing-keys.ts";
-import { neverSynced } from "../staleness.ts";
 import { type Acceptance, acceptRecord } from "./outbox.ts";
 
 const AccountingRequest = Type.Object(

@@ -1,7 +1,7 @@
 import { migrate } from "@aaa-cluster/service-kit";
 import pg from "pg";
 import { pino } from "pino";
-import { BATCH } from "../../../node-service/src/consumer.ts";
+import { BATCH } from "../../../node-service/src/partition/consumer.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { commitPlan } from "../../../node-service/src/storage.ts";
+import { commitPlan } from "../../../node-service/src/partition/storage.ts";
 import { EPOCH, eventAt } from "./events.ts";
 
 /**

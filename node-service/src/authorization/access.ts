@@ -1,4 +1,4 @@
-import type { Account, HeldEntitlement } from "./reads.ts";
+import type { Account, HeldEntitlement } from "../reads.ts";
 
 export type Reason =
   | "Entitled"

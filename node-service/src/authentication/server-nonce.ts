@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { SigningKeys } from "./signing-keys.ts";
+import type { SigningKeys } from "../signing-keys.ts";
 
 const LIFETIME_MS = 60_000;
 const CLOCK_SKEW_MS = 5_000;

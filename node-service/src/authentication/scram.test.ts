@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { deriveCredential } from "../../oss-service/src/credential.ts";
-import { clientFinalMessage, clientFirstMessage } from "../../test/box/scram.ts";
+import { deriveCredential } from "../../../oss-service/src/credential.ts";
+import { clientFinalMessage, clientFirstMessage } from "../../../test/box/scram.ts";
+import { SigningKeys } from "../signing-keys.ts";
 import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
 import { issueNonce, verifyNonce } from "./server-nonce.ts";
-import { SigningKeys } from "./signing-keys.ts";
 
 const keysOf = (...kids: string[]): SigningKeys =>
   SigningKeys.parse(JSON.stringify({ keys: kids.map((kid) => keyNamed(kid)) }));

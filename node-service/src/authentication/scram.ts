@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Credential } from "@aaa-cluster/contract";
-import type { SigningKeys } from "./signing-keys.ts";
+import type { SigningKeys } from "../signing-keys.ts";
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 16;

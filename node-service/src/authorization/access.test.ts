@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
+import type { Account, HeldEntitlement } from "../reads.ts";
 import { decideAccess, mayAuthenticate } from "./access.ts";
-import type { Account, HeldEntitlement } from "./reads.ts";
 
 const now = new Date("2026-11-22T10:00:00Z");
 const credential = { scheme: "SCRAM-SHA-256", salt: "", iterations: 4096, storedKey: "", serverKey: "" } as const;

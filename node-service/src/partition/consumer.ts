@@ -12,8 +12,8 @@ import {
 } from "@aaa-cluster/service-kit";
 import type { Channel, ConsumeMessage } from "amqplib";
 import type pg from "pg";
+import type { Metrics } from "../metrics.ts";
 import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts";
-import type { Metrics } from "./metrics.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
 import { checkWatermark, commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
