@@ -14,6 +14,7 @@ import {
   Wake,
 } from "@aaa-cluster/service-kit";
 import { drained } from "./accounting/drain.ts";
+import { DURABLE, GroupCommit } from "./accounting/group-commit.ts";
 import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
@@ -59,6 +60,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
+  const accountingPool = await createPool(database, 1, log, DURABLE);
   const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
     const refusal = refusalOf(partition);
@@ -70,8 +72,9 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   };
   await app.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now: () => new Date() }));
   const wake = new Wake();
+  const groupCommit = new GroupCommit(accountingPool, metrics);
   await app.register(
-    accountingRoutes({ pool: boxPool, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
+    accountingRoutes({ groupCommit, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
   );
   await app.register(partitionRoute(boxPool, partition));
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
@@ -103,7 +106,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");
       stopping.abort();
       await working;
-      await Promise.all([boxPool, commitPool, sessionPool].map((pool) => pool.end()));
+      await Promise.all([boxPool, commitPool, accountingPool, sessionPool].map((pool) => pool.end()));
     },
   };
 }

@@ -34,6 +34,7 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
 
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.log, request.url);
+    if (problem.retryAfterSeconds !== null) reply.header("retry-after", problem.retryAfterSeconds);
     return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
   });
 

@@ -1,13 +1,12 @@
-import { type AccountingRecord, AccountingReport, recordIdOf } from "@aaa-cluster/contract";
-import { isDataError, Problem } from "@aaa-cluster/service-kit";
+import { AccountingReport, recordIdOf, reportFaults } from "@aaa-cluster/contract";
+import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
-import type pg from "pg";
 import Type from "typebox";
 import type { Metrics } from "../metrics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
 import { AccessToken, identityOf, type SigningKeys } from "../signing-keys.ts";
-import { type Acceptance, acceptRecord } from "./outbox.ts";
+import type { GroupCommit } from "./group-commit.ts";
 
 const AccountingRequest = Type.Object(
   { accessToken: AccessToken, ...AccountingReport.properties },
@@ -15,7 +14,7 @@ const AccountingRequest = Type.Object(
 );
 
 export interface AccountingRouteDeps {
-  readonly pool: pg.Pool;
+  readonly groupCommit: GroupCommit;
   readonly keys: SigningKeys;
   readonly partition: Partition;
   readonly metrics: Metrics;
@@ -29,7 +28,7 @@ export interface AccountingRouteDeps {
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
-  const { pool, keys, partition, metrics, onAccepted, now } = deps;
+  const { groupCommit, keys, partition, metrics, onAccepted, now } = deps;
   return async (app) => {
     app.post<{ Body: Type.Static<typeof AccountingRequest> }>(
       "/v1/accounting",
@@ -37,10 +36,12 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
       async ({ body: { accessToken, ...report } }, reply) => {
         // Before that its tables may not be there.
         if (!partition.everSynced) throw neverSynced();
+        const faults = reportFaults(report);
+        if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
         const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
         const recordId = recordIdOf({ subscriberId, deviceId }, report);
         const record = { recordId, partition: partition.name, subscriberId, deviceId, ...report };
-        const acceptance = await accept(pool, record);
+        const acceptance = await groupCommit.accept(record);
         if (acceptance === "other") {
           throw new Problem(
             409,
@@ -57,15 +58,4 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
       },
     );
   };
-}
-
-async function accept(pool: pg.Pool, record: AccountingRecord): Promise<Acceptance> {
-  try {
-    return await acceptRecord(pool, record);
-  } catch (error) {
-    if (!isDataError(error)) throw error;
-    throw new Problem(400, "invalid-request", "the record cannot be stored", [
-      "/service: must not have the character U+0000 or half of a surrogate pair",
-    ]);
-  }
 }
