@@ -62,8 +62,8 @@ test("a Stop may say why, an Event must say what was bought", () => {
 });
 
 test.each([
-  [{ ...report, acctStatusType: "Start" }, "/acctTerminateCause: is for a record of the type Stop alone; remove it"],
-  [{ ...report, contentId: "x" }, "/contentId: is for a record of the type Event alone; remove it"],
+  [{ ...report, acctStatusType: "Start" }, "/acctTerminateCause: is for a Stop alone; remove it"],
+  [{ ...report, contentId: "x" }, "/contentId: is for an Event alone; remove it"],
   [{ ...purchase, acctSessionTime: 1 }, "/acctSessionTime: an Event has no session; remove it"],
   [{ ...report, service: "\0" }, "/service: must not have the character U+0000 or half of a surrogate pair"],
   [{ ...report, service: "\ud800" }, "/service: must not have the character U+0000 or half of a surrogate pair"],

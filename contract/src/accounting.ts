@@ -59,32 +59,28 @@ export type AccountingReport = Type.Static<typeof AccountingReport>;
 
 const HALF_OF_A_PAIR = /\p{Surrogate}/u;
 
-/** The members that only records of one type may have. */
-const MEMBERS_OF_ONE_TYPE = {
-  acctTerminateCause: "Stop",
-  productOfferingId: "Event",
-  contentId: "Event",
-} as const satisfies Partial<Record<keyof AccountingReport, AcctStatusType>>;
-
 /**
  * Pure: what is wrong with a report of the right form, as lines that say where and what to write; empty when nothing is. A
  * node holds boxes to it. A reader of messages does not: what was accepted once is charged.
  */
 export function reportFaults(report: AccountingReport): string[] {
-  const { acctStatusType, acctSessionTime, productOfferingId, service } = report;
-  const misplaced = Object.entries(MEMBERS_OF_ONE_TYPE).flatMap(([member, type]) =>
-    type === acctStatusType || report[member as keyof typeof MEMBERS_OF_ONE_TYPE] === undefined
-      ? []
-      : [`/${member}: is for a record of the type ${type} alone; remove it`],
-  );
+  const { acctStatusType, acctSessionTime, acctTerminateCause, productOfferingId, contentId, service } = report;
+  const faults: string[] = [];
+  if (acctStatusType !== "Stop" && acctTerminateCause !== undefined) {
+    faults.push("/acctTerminateCause: is for a Stop alone; remove it");
+  }
   if (acctStatusType === "Event") {
-    if (productOfferingId === undefined) misplaced.push("must have productOfferingId: the offering that was bought");
-    if (acctSessionTime !== undefined) misplaced.push("/acctSessionTime: an Event has no session; remove it");
+    if (productOfferingId === undefined) faults.push("must have productOfferingId: the offering that was bought");
+    if (acctSessionTime !== undefined) faults.push("/acctSessionTime: an Event has no session; remove it");
+  } else {
+    if (productOfferingId !== undefined) faults.push("/productOfferingId: is for an Event alone; remove it");
+    if (contentId !== undefined) faults.push("/contentId: is for an Event alone; remove it");
   }
   // No database keeps these.
-  if (service.includes("\0") || HALF_OF_A_PAIR.test(service))
-    misplaced.push("/service: must not have the character U+0000 or half of a surrogate pair");
-  return misplaced;
+  if (service.includes("\0") || HALF_OF_A_PAIR.test(service)) {
+    faults.push("/service: must not have the character U+0000 or half of a surrogate pair");
+  }
+  return faults;
 }
 
 /** One record of a session or of an event, as it goes from the node that took it to OSS: one to a message. */

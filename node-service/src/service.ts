@@ -25,7 +25,7 @@ import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
 import { readDatabaseVersion } from "./reads.ts";
-import { SigningKeys } from "./signing-keys.ts";
+import { identityOf, SigningKeys } from "./signing-keys.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
@@ -74,7 +74,14 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const wake = new Wake();
   const groupCommit = new GroupCommit(accountingPool, metrics);
   await app.register(
-    accountingRoutes({ groupCommit, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
+    accountingRoutes({
+      groupCommit,
+      identityOf: (token, now) => identityOf(keys, token, now),
+      partition,
+      metrics,
+      onAccepted: wake.ring,
+      now: () => new Date(),
+    }),
   );
   await app.register(partitionRoute(boxPool, partition));
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });

@@ -5,17 +5,19 @@ import Type from "typebox";
 import type { Metrics } from "../metrics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
-import { AccessToken, identityOf, type SigningKeys } from "../signing-keys.ts";
+import { AccessToken, type Identity } from "../signing-keys.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 const AccountingRequest = Type.Object(
   { accessToken: AccessToken, ...AccountingReport.properties },
   { additionalProperties: false },
 );
+const AccountingAnswer = Type.Object({ recordId: Type.String() });
 
 export interface AccountingRouteDeps {
   readonly groupCommit: GroupCommit;
-  readonly keys: SigningKeys;
+  /** Who sent an access token. Rejects with, or throws, Problem 401. */
+  readonly identityOf: (accessToken: string, now: Date) => Identity | Promise<Identity>;
   readonly partition: Partition;
   readonly metrics: Metrics;
   /** Called when there is a new record to deliver. */
@@ -28,17 +30,17 @@ export interface AccountingRouteDeps {
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
-  const { groupCommit, keys, partition, metrics, onAccepted, now } = deps;
+  const { groupCommit, identityOf, partition, metrics, onAccepted, now } = deps;
   return async (app) => {
     app.post<{ Body: Type.Static<typeof AccountingRequest> }>(
       "/v1/accounting",
-      { schema: { body: AccountingRequest } },
+      { schema: { body: AccountingRequest, response: { 200: AccountingAnswer } } },
       async ({ body: { accessToken, ...report } }, reply) => {
         // Before that its tables may not be there.
         if (!partition.everSynced) throw neverSynced();
         const faults = reportFaults(report);
         if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
-        const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
+        const { subscriberId, deviceId } = await identityOf(accessToken, now());
         const recordId = recordIdOf({ subscriberId, deviceId }, report);
         const record = { recordId, partition: partition.name, subscriberId, deviceId, ...report };
         const acceptance = await groupCommit.accept(record);
