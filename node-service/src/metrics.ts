@@ -15,6 +15,7 @@ export interface Metrics {
   readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
+  readonly shed: Counter<"reason">;
   readonly accounting: Counter<"acct_status_type">;
   readonly accountingGroupSize: Histogram;
   readonly accountingCommitSeconds: Histogram;
@@ -88,6 +89,7 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
+    shed: counter("aaa_node_shed_total", "Requests of boxes that were refused so that others are served", ["reason"]),
     accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),
     accountingGroupSize: histogram(
       "aaa_node_accounting_group_size",

@@ -30,7 +30,7 @@ beforeEach(async () => {
   await migrate(pool, MIGRATIONS, log);
   metrics = createMetrics(new Partition("tv-aaa-0", stalenessLimit({})), async () => 0);
   groups = new GroupCommit(pool, metrics);
-});
+}, 30_000);
 afterEach(() => cleanup.disposeAsync(), 30_000);
 
 const record = (recordId: string, over: Partial<AccountingRecord> = {}): AccountingRecord => ({

@@ -2,6 +2,7 @@ import { AccountingReport, recordIdOf, reportFaults } from "@aaa-cluster/contrac
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
 import Type from "typebox";
+import type { Admission } from "../admission/admission.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
@@ -15,6 +16,7 @@ const AccountingRequest = Type.Object(
 const AccountingAnswer = Type.Object({ recordId: Type.String() });
 
 export interface AccountingRouteDeps {
+  readonly admission: Admission;
   readonly groupCommit: GroupCommit;
   /** Who sent an access token. Rejects with, or throws, Problem 401. */
   readonly identityOf: (accessToken: string, now: Date) => Identity | Promise<Identity>;
@@ -30,8 +32,12 @@ export interface AccountingRouteDeps {
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
-  const { groupCommit, identityOf, partition, metrics, onAccepted, now } = deps;
+  const { admission, groupCommit, identityOf, partition, metrics, onAccepted, now } = deps;
   return async (app) => {
+    app.addHook("onRequest", (_request, reply, done) => {
+      if (groupCommit.isFull) admission.shed(reply, "accounting");
+      else done();
+    });
     app.post<{ Body: Type.Static<typeof AccountingRequest> }>(
       "/v1/accounting",
       { schema: { body: AccountingRequest, response: { 200: AccountingAnswer } } },
