@@ -6,9 +6,7 @@ import type { Metrics } from "../metrics.ts";
 import { type Acceptance, acceptancesOf, firstsOf } from "./group.ts";
 import { storeRecords } from "./outbox.ts";
 
-/** How many records one statement takes: more would only make each of them wait longer. */
-const LARGEST = 500;
-/** How many wait: some groups' worth, so that what is accepted is committed within a moment. */
+/** How many records wait, and so how many go into one statement. */
 const MOST_WAITING = 2_000;
 
 /** What the server is told for the sessions of the pool: what it has answered is on the disk, whatever its own default. */
@@ -59,7 +57,11 @@ export class GroupCommit {
 
   async #commitAll(): Promise<void> {
     this.#isCommitting = true;
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, LARGEST));
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      await this.#commit(group);
+    }
     this.#isCommitting = false;
   }
 

@@ -2,11 +2,12 @@ import type { Drain } from "@aaa-cluster/service-kit";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Counter } from "prom-client";
 import { boxOf, type DeviceLimit } from "./device-limit.ts";
+import { Pause } from "./pause.ts";
 import { overloaded, retryAfterSeconds, tooManyRequests } from "./problems.ts";
 import { Turn } from "./turn.ts";
 
 /** A turn of the event loop that takes longer keeps the stream, the probes and every box waiting. */
-const LONGEST_TURN_MS = 200;
+const LONGEST_TURN_MS = 500;
 /** Requests that wait for something else than this process: twice as many as accounting records may. */
 const MOST_IN_PROGRESS = 4_000;
 
@@ -22,6 +23,7 @@ export interface AdmissionDeps {
 export class Admission {
   readonly #deps: AdmissionDeps;
   readonly #turn = new Turn();
+  readonly #pause = new Pause();
   readonly #body = Buffer.from(JSON.stringify(overloaded("this node has more to do than it can").toJSON()));
   #inProgress = 0;
 
@@ -59,16 +61,18 @@ export class Admission {
 
   /** Answers at once, without a look at the body. */
   shed(reply: FastifyReply, reason: ShedReason): void {
-    this.#deps.shed.inc({ reason });
+    const { shed, drain } = this.#deps;
+    shed.inc({ reason });
     reply.hijack();
     reply.raw
       .writeHead(503, {
         "content-type": "application/problem+json",
         "content-length": this.#body.length,
         "retry-after": String(retryAfterSeconds()),
-        ...(this.#deps.drain.began ? { connection: "close" } : {}),
+        ...(drain.began ? { connection: "close" } : {}),
       })
       .end(this.#body);
+    if (!drain.began) this.#pause.add(reply.request.raw.socket);
   }
 
   #overload(): ShedReason | null {

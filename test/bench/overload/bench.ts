@@ -44,13 +44,13 @@ export async function bench(): Promise<object> {
   const storms: Storm[] = [];
   for (const multiple of MULTIPLES) {
     const load = { boxes: BOXES, perSecond: multiple * peak, seconds: SECONDS, polite: false, request };
-    const result = await step(`${multiple} times that`, () => storm(node.url, load));
+    const result = await step(`${multiple} times that`, () => storm(node, load));
     say(`    ${describe(result)}`);
     storms.push(result);
     goodput[`goodput_${multiple}x`] = rounded(result.goodput);
   }
   const load = { boxes: BOXES, perSecond: 3 * peak, seconds: SECONDS, polite: true, request };
-  const polite = await step("3 times that, by boxes that wait as they are told", () => storm(node.url, load));
+  const polite = await step("3 times that, by boxes that wait as they are told", () => storm(node, load));
   say(`    ${describe(polite)}`);
   const worst = storms.at(-1) as Storm;
   const best = Math.max(peak, ...storms.map((one) => one.goodput));
@@ -59,6 +59,7 @@ export async function bench(): Promise<object> {
     kept_at_3x_polite: rounded(polite.goodput / best),
     sustained_per_s: rounded(peak),
     ...goodput,
+    goodput_per_cpu_s: storms.map(({ perCpuSecond }) => rounded(perCpuSecond)),
     goodput_3x_polite: rounded(polite.goodput),
     refused_3x: rounded(worst.refused),
     p50_ms_3x: rounded(worst.p50),
@@ -71,8 +72,9 @@ export async function bench(): Promise<object> {
   };
 }
 
-const describe = ({ offered, goodput, refused, p50, p99 }: Storm): string =>
-  `${rounded(offered)}/s wanted, ${rounded(goodput)}/s served, ${rounded(100 * refused)} % refused, ` +
+const describe = ({ offered, goodput, perCpuSecond, refused, p50, p99 }: Storm): string =>
+  `${rounded(offered)}/s wanted, ${rounded(goodput)}/s served (${rounded(perCpuSecond)} per CPU second), ` +
+  `${rounded(100 * refused)} % refused, ` +
   `p50 ${rounded(p50)} ms, p99 ${rounded(p99)} ms`;
 
 /** Requests per second of boxes that each ask again as soon as they were answered. */
@@ -82,9 +84,9 @@ async function sustained({ url }: LoadedNode, seconds: number, request: () => Bu
   const counts = await Promise.all(
     lines.map(async (line) => {
       let count = 0;
-      for (; performance.now() < end; count += 1) {
-        const { status, body } = await line.ask(request());
-        if (status !== 200) throw new Error(`${status}: ${body}`);
+      while (performance.now() < end) {
+        const { status } = await line.ask(request());
+        if (status === 200) count += 1;
       }
       return count;
     }),

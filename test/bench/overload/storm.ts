@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { usageOf } from "../../lib/process-usage.ts";
 import { quantile } from "../../lib/statistics.ts";
 import { Line } from "../load/line.ts";
 
@@ -11,6 +12,8 @@ export interface Storm {
   readonly offered: number;
   /** Answers with 200 in time, per second. */
   readonly goodput: number;
+  /** The same per second of CPU time of the node, which others on this machine do not change. */
+  readonly perCpuSecond: number;
   /** Share of the requests that were refused with 503, or 429. */
   readonly refused: number;
   /** Requests that were sent and had no answer. */
@@ -26,7 +29,7 @@ export interface Storm {
  * @param request the next request, whoever sends it
  */
 export async function storm(
-  url: string,
+  { url, pid }: { readonly url: string; readonly pid: number },
   options: {
     readonly boxes: number;
     readonly perSecond: number;
@@ -58,6 +61,7 @@ export async function storm(
       unanswered += 1;
     }
   };
+  const before = await usageOf(pid);
   const began = performance.now();
   let due = 0;
   while (performance.now() - began < seconds * 1000) {
@@ -70,10 +74,17 @@ export async function storm(
     await sleep(TICK_MS);
   }
   const served = took.length;
+  const cpuSeconds = (await usageOf(pid)).cpuSeconds - before.cpuSeconds;
   const result = { refused: refused / sent, p50: quantile(took, 0.5), p99: quantile(took, 0.99) };
   // What is still under way is no goodput, but must have an answer.
   await sleep(1_000);
-  const measured = { offered: due / seconds, goodput: served / seconds, unanswered, ...result };
+  const measured = {
+    offered: due / seconds,
+    goodput: served / seconds,
+    perCpuSecond: served / cpuSeconds,
+    unanswered,
+    ...result,
+  };
   for (const line of all) line[Symbol.dispose]();
   return measured;
 }
