@@ -1,3 +1,4 @@
+import { encode } from "@aaa-cluster/contract";
 import {
   BrokerSession,
   type BrokerSettings,
@@ -10,18 +11,20 @@ import {
   untilDone,
   Wake,
 } from "@aaa-cluster/service-kit";
-import type { Channel, ConsumeMessage } from "amqplib";
+import type { Channel } from "amqplib";
 import type pg from "pg";
 import type { Metrics } from "../metrics.ts";
-import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts";
+import { type Arrival, Arrivals } from "./arrivals.ts";
+import { type Broadcast, type Plan, planBatch } from "./batch.ts";
+import { Durability } from "./durability.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { checkWatermark, commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
+import { checkWatermark, commitPlan, flushWatermark, isContentOurs, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
-/** How many messages one transaction takes at most. */
+/** How many broadcasts one transaction takes at most. */
 export const BATCH = 500;
-/** The next batch comes while one is committed. */
+/** How many messages are taken from the queue and not acknowledged, at most: those of two batches of single events. */
 const PREFETCH = 2 * BATCH;
 const LAG_EVERY_MS = 2_000;
 const AUDIT_EVERY_MS = 600_000;
@@ -32,7 +35,7 @@ export interface ConsumerDeps {
   readonly broker: BrokerSettings;
   readonly exchange: string;
   readonly pool: pg.Pool;
-  /** For commits alone, `BY_KEY`. */
+  /** For commits alone: `BY_KEY` and `UNFLUSHED`. */
   readonly commitPool: pg.Pool;
   readonly migrations: URL;
   readonly partition: Partition;
@@ -45,11 +48,13 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   const { partition, pool, log } = deps;
   // The database first: messages that are taken and given back count as failed deliveries.
   await untilDone("migrate", () => migrate(pool, deps.migrations, log), { signal, log });
-  partition.reached(await readWatermark(pool));
+  const flush = (): Promise<Watermark> => flushWatermark(pool);
+  const watermark = await flush();
+  partition.reached(watermark);
   await using broker = await BrokerSession.open(deps.broker, `partition ${partition.name}`, signal);
   const { existed, consumer } = await broker.setUp(async () => {
     const existed = await broker.queueExists(partition.queue);
-    const consumer = new Consumer(deps, broker, await broker.channel());
+    const consumer = new Consumer(deps, broker, await broker.channel(), watermark);
     await consumer.declare(deps.exchange);
     return { existed, consumer };
   });
@@ -72,27 +77,26 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   }
 }
 
-interface Delivery {
-  readonly message: ConsumeMessage;
-  readonly broadcast: Broadcast;
-  /** In ms of the monotonic clock. */
-  readonly at: number;
-}
-
 class Consumer {
   readonly #deps: ConsumerDeps;
   readonly #partition: Partition;
   readonly #broker: BrokerSession;
   readonly #channel: Channel;
+  readonly #arrivals = new Arrivals(2 * BATCH);
+  readonly #durability: Durability;
   readonly #wake = new Wake();
-  #deliveries: Delivery[] = [];
+  /** What this node has written last. It may not be on disk yet. */
+  #committed: Watermark;
   #isAltered = false;
 
-  constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel) {
+  constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel, committed: Watermark) {
     this.#deps = deps;
     this.#partition = deps.partition;
     this.#broker = broker;
     this.#channel = channel;
+    this.#committed = committed;
+    const flush = (): Promise<Watermark> => this.#untilThere("flush", () => flushWatermark(deps.pool));
+    this.#durability = new Durability(flush, (durable) => deps.partition.reached(durable));
   }
 
   /** Binds before anything else is asked for, so that from here on every broadcast waits in the queue. */
@@ -105,39 +109,52 @@ class Consumer {
     await this.#channel.prefetch(PREFETCH);
     await this.#channel.consume(queue, (message) => {
       if (message === null) return this.#broker.fail(new Error("the broker cancelled the consumer of the partition"));
-      const at = performance.now();
-      this.#deliveries.push({ message, broadcast: readBroadcast(message.content), at });
+      this.#arrivals.push(message, performance.now());
       this.#wake.ring();
     });
   }
 
-  async run(): Promise<never> {
-    for (;;) {
-      while (this.#deliveries.length === 0 && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
-      this.#broker.signal.throwIfAborted();
-      if (this.#isAltered) await this.resync("altered");
-      else await this.#take();
+  async run(): Promise<void> {
+    const flushing = this.#durability.run(this.#broker.signal).catch(this.#broker.fail);
+    try {
+      for (;;) {
+        while (this.#arrivals.isEmpty && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
+        this.#broker.signal.throwIfAborted();
+        if (this.#isAltered) await this.resync("altered");
+        else await this.#take();
+      }
+    } finally {
+      await flushing;
     }
   }
 
-  /** Commits and acknowledges what has arrived, up to the first gap; a gap at the front is closed. */
+  /** Commits what has arrived, up to the first gap, to be acknowledged when it is on disk; a gap at the front is closed. */
   async #take(): Promise<void> {
-    const broadcasts = this.#deliveries.slice(0, BATCH).map(({ broadcast }) => broadcast);
-    const plan = planBatch(this.#partition.watermark, broadcasts);
-    const last = this.#deliveries[plan.taken - 1];
-    if (last === undefined) return this.resync("gap");
-    await this.#commit(plan, broadcasts.slice(0, plan.taken));
-    const taken = this.#deliveries.slice(0, plan.taken);
-    this.#deliveries = this.#deliveries.slice(plan.taken);
+    const arrivals = this.#arrivals.first(BATCH);
+    const plan = planBatch(
+      this.#committed.place,
+      arrivals.map(({ broadcast }) => broadcast),
+    );
+    if (plan.taken === 0) return this.resync("gap");
+    const taken = arrivals.slice(0, plan.taken);
+    this.#arrivals.drop(plan.taken);
+    setImmediate(this.#arrivals.readAhead);
+    await this.#commit(
+      plan,
+      taken.map(({ broadcast }) => broadcast),
+    );
     this.#measure(plan, taken);
-    const { epoch, sequence } = this.#partition.watermark;
-    this.#partition.freshness.took(taken.length, headsOf(taken, epoch), sequence);
-    this.#broker.signal.throwIfAborted();
-    this.#channel.ack(last.message, true);
+    const whole = taken.filter(({ isLast }) => isLast);
+    const { place } = this.#committed;
+    this.#partition.freshness.took(whole.length, headsOf(taken, place.epoch), place.sequence);
+    const last = whole.at(-1);
+    this.#durability.committed(place, () => {
+      if (last !== undefined) this.#channel.ack(last.message, true);
+    });
     if (plan.proof !== null) await this.#prove(plan.proof);
   }
 
-  #measure({ upserts: [first] }: Plan, taken: readonly Delivery[]): void {
+  #measure({ upserts: [first] }: Plan, taken: readonly Arrival[]): void {
     const { metrics } = this.#deps;
     metrics.batchSize.observe(taken.length);
     metrics.applySeconds.observe((performance.now() - (taken[0]?.at ?? 0)) / 1000);
@@ -150,22 +167,22 @@ class Consumer {
   /** At one place of the stream everyone has the same content; a node that has another takes a snapshot. */
   async #prove(digest: string): Promise<void> {
     const { metrics, log } = this.#deps;
-    const isSame = digest === digestText(this.#partition.digest);
+    const isSame = digest === digestText(this.#committed.digest);
     metrics.proofs.inc({ result: isSame ? "same" : "different" });
     const now = performance.now();
     this.#partition.proofs.proved(isSame, now);
     if (isSame) return;
     if (now - this.#partition.divergedAt < DIVERGED_EVERY_MS) return;
     this.#partition.divergedAt = now;
-    log.error({ ...toText(this.#partition.watermark), digest }, "this node has another content than OSS");
+    log.error({ ...toText(this.#committed.place), digest }, "this node has another content than OSS");
     await this.resync("diverged");
   }
 
-  /** One transaction for all; when the database refuses a value, smaller ones until the message with it is found. */
+  /** One transaction for all; when the database refuses a value, smaller ones until the event with it is found. */
   async #commit(plan: Plan, broadcasts: readonly Broadcast[]): Promise<void> {
     const { metrics } = this.#deps;
     try {
-      this.#partition.reached({ place: plan.to, digest: await this.#write(plan) });
+      this.#committed = { place: plan.to, digest: await this.#write(plan) };
       metrics.applied.inc(Number(plan.to.sequence - plan.from.sequence));
       metrics.dropped.inc(plan.dropped);
       metrics.quarantined.inc(plan.poison.length);
@@ -173,23 +190,23 @@ class Consumer {
     } catch (error) {
       if (!isDataError(error)) throw error;
       for (const part of partsOf(broadcasts, error)) {
-        await this.#commit(planBatch(this.#partition.watermark, part), part);
+        await this.#commit(planBatch(this.#committed.place, part), part);
       }
     }
   }
 
-  /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
-  async #write(plan: Plan): Promise<bigint> {
+  #write(plan: Plan): Promise<bigint> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
-    const { pool, commitPool, log } = this.#deps;
+    const { pool, commitPool } = this.#deps;
     // A position comes at intervals, so that a database that was emptied or restored is noticed without any event.
     const nothing = !changes && plan.poison.length === 0;
     const work = (): Promise<bigint> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(commitPool, plan));
-    return untilDone("commit", work, {
-      signal: this.#broker.signal,
-      log,
-      retryIf: isDatabaseAway,
-    });
+    return this.#untilThere("commit", work);
+  }
+
+  /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
+  #untilThere<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return untilDone(name, work, { signal: this.#broker.signal, log: this.#deps.log, retryIf: isDatabaseAway });
   }
 
   /** Starts over until a snapshot is in. Meanwhile the node answers from what it has, and the queue holds what comes. */
@@ -197,17 +214,18 @@ class Consumer {
     const { metrics, pool, log } = this.#deps;
     metrics.resyncs.inc({ reason });
     this.#partition.following = false;
-    log.warn({ reason, ...toText(this.#partition.watermark) }, "resync: asking OSS for a snapshot");
+    log.warn({ reason, ...toText(this.#committed.place) }, "resync: asking OSS for a snapshot");
     let askedAt = 0;
     const take = (): Promise<Watermark> => {
       askedAt = performance.now();
       return takeSnapshot(this.#broker, pool, this.#partition.name);
     };
-    this.#partition.reached(await untilDone("resync", take, { signal: this.#broker.signal, log }));
+    this.#committed = await untilDone("resync", take, { signal: this.#broker.signal, log });
+    this.#partition.reached(this.#committed);
     this.#isAltered = false;
     this.#partition.freshness.replaced(askedAt);
     this.#partition.following = true;
-    log.info(toText(this.#partition.watermark), "resync: done");
+    log.info(toText(this.#committed.place), "resync: done");
   }
 
   /** Looks whether the entities are what this node has written, as nobody else may. */
@@ -223,7 +241,7 @@ class Consumer {
     const askedAt = performance.now();
     try {
       const { messageCount } = await this.#channel.checkQueue(this.#partition.queue);
-      this.#partition.lag = messageCount + this.#deliveries.length;
+      this.#partition.lag = messageCount + this.#arrivals.messages;
       this.#partition.freshness.measured(this.#partition.lag, askedAt);
     } catch (error) {
       this.#broker.fail(error instanceof Error ? error : new Error(String(error)));
@@ -231,11 +249,11 @@ class Consumer {
   };
 }
 
-/** Two halves, or the one message that the database refused as poison. */
+/** Two halves, or the one event that the database refused as poison. */
 function partsOf(broadcasts: readonly Broadcast[], refusal: unknown): Broadcast[][] {
   const [first] = broadcasts;
   if (broadcasts.length === 1 && first?.kind === "event") {
-    return [[{ kind: "poison", reason: String(refusal), place: first.place, body: first.body }]];
+    return [[{ kind: "poison", reason: String(refusal), place: first.place, body: encode(first.event) }]];
   }
   if (broadcasts.length <= 1) throw refusal;
   const middle = Math.ceil(broadcasts.length / 2);
@@ -243,8 +261,8 @@ function partsOf(broadcasts: readonly Broadcast[], refusal: unknown): Broadcast[
 }
 
 /** The heads that the current relay's positions tell. One that was delivered before may be of any age. */
-function headsOf(deliveries: readonly Delivery[], epoch: bigint): bigint[] {
-  return deliveries.flatMap(({ message, broadcast }) => {
+function headsOf(arrivals: readonly Arrival[], epoch: bigint): bigint[] {
+  return arrivals.flatMap(({ message, broadcast }) => {
     if (broadcast.kind !== "position" || message.fields.redelivered) return [];
     return BigInt(broadcast.position.epoch) === epoch ? [BigInt(broadcast.position.head)] : [];
   });
