@@ -114,17 +114,19 @@ class Consumer {
     });
   }
 
+  /** Follows the stream until the broker is lost, or one of its two loops fails, which ends the other. */
   async run(): Promise<void> {
-    const flushing = this.#durability.run(this.#broker.signal).catch(this.#broker.fail);
-    try {
-      for (;;) {
-        while (this.#arrivals.isEmpty && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
-        this.#broker.signal.throwIfAborted();
-        if (this.#isAltered) await this.resync("altered");
-        else await this.#take();
-      }
-    } finally {
-      await flushing;
+    const { signal, fail } = this.#broker;
+    await Promise.all([this.#follow().catch(fail), this.#durability.run(signal).catch(fail)]);
+    signal.throwIfAborted();
+  }
+
+  async #follow(): Promise<never> {
+    for (;;) {
+      while (this.#arrivals.isEmpty && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
+      this.#broker.signal.throwIfAborted();
+      if (this.#isAltered) await this.resync("altered");
+      else await this.#take();
     }
   }
 
