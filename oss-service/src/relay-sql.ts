@@ -106,17 +106,21 @@ export async function readOutbox(
 }
 
 /** Remembers how far the broker has confirmed everything. Throws FencedError. */
-export async function recordPublished(client: pg.Client, epoch: bigint, published: bigint): Promise<void> {
+export async function recordPublished(client: pg.Pool, epoch: bigint, published: bigint): Promise<void> {
   const { rowCount } = await client.query("update relay set published = $2 where epoch = $1", [epoch, published]);
   if (rowCount === 0) throw new FencedError();
 }
 
-/** Deletes events that were published long ago, and returns where the stream is now. Throws FencedError. */
-export async function pruneOutbox(client: pg.Client, epoch: bigint): Promise<Head> {
+/** Deletes events that were published long ago. */
+export async function pruneOutbox(client: pg.Pool, epoch: bigint): Promise<void> {
   await client.query("delete from outbox where sequence <= (select published - $2 from relay where epoch = $1)", [
     epoch,
     KEPT_AFTER_PUBLICATION,
   ]);
+}
+
+/** Where the stream is now. Throws FencedError. */
+export async function readHead(client: pg.ClientBase, epoch: bigint): Promise<Head> {
   const { rows } = await client.query<{ sequence: string; digest: string }>(
     "select sequence, digest from stream, relay where epoch = $1",
     [epoch],

@@ -10,18 +10,16 @@ import {
 import type { ConfirmChannel, Options } from "amqplib";
 import type pg from "pg";
 import { ConfirmWindow } from "./confirm-window.ts";
-import { pruneKeys } from "./idempotency-sql.ts";
 import { Leader } from "./leader.ts";
 import type { Metrics } from "./metrics.ts";
 import { messagesOf, takenAt } from "./relay-messages.ts";
-import { type Epoch, type OutboxPart, pruneOutbox, readOutbox, recordPublished, startEpoch } from "./relay-sql.ts";
+import { RECORD_EVERY_MS, RelayNotes } from "./relay-notes.ts";
+import { type Epoch, type OutboxPart, readHead, readOutbox, startEpoch } from "./relay-sql.ts";
 
 /** How many events are unconfirmed at most, and how many bytes of them are read at a time if there are more than one. */
 const WINDOW = 2_048;
 const READ_BYTES = 4 * 1024 * 1024;
 const TICK_MS = 1_000;
-/** What was published in this time is published again by the next relay, and dropped by the nodes. */
-const RECORD_EVERY_MS = 100;
 const POSITION_EVERY_MS = 5_000;
 const POSITION_LIFETIME_MS = 60_000;
 const CONFIRM_TIMEOUT_MS = 30_000;
@@ -29,6 +27,8 @@ const CONFIRM_TIMEOUT_MS = 30_000;
 export interface RelaySettings {
   readonly broker: BrokerSettings;
   readonly database: DatabaseSettings;
+  /** For notes, `UNFLUSHED`. */
+  readonly notesPool: pg.Pool;
   readonly exchange: string;
   readonly instance: string;
 }
@@ -67,7 +67,8 @@ export async function relaySession(
   ready();
   duty.session = broker;
   try {
-    await new Term(settings.exchange, epoch, leader.client, channel, broker, news, metrics).run();
+    const notes = new RelayNotes(settings.notesPool, epoch, broker.fail);
+    await new Term(settings.exchange, epoch, leader.client, channel, broker, news, notes, metrics).run();
   } finally {
     duty.session = null;
   }
@@ -92,10 +93,9 @@ class Term {
   readonly #channel: ConfirmChannel;
   readonly #broker: BrokerSession;
   readonly #news: News;
+  readonly #notes: RelayNotes;
   readonly #metrics: Metrics;
   readonly #window: ConfirmWindow;
-  #recorded: bigint;
-  #recordedAt = 0;
   #positionAt = 0;
 
   constructor(
@@ -105,6 +105,7 @@ class Term {
     channel: ConfirmChannel,
     broker: BrokerSession,
     news: News,
+    notes: RelayNotes,
     metrics: Metrics,
   ) {
     this.#exchange = exchange;
@@ -113,9 +114,9 @@ class Term {
     this.#channel = channel;
     this.#broker = broker;
     this.#news = news;
+    this.#notes = notes;
     this.#metrics = metrics;
     this.#window = new ConfirmWindow(epoch.published);
-    this.#recorded = epoch.published;
   }
 
   async run(): Promise<never> {
@@ -123,7 +124,7 @@ class Term {
     for (;;) {
       const events = await this.#readNews();
       this.#publishAll(events);
-      await this.#record();
+      this.#notes.take(this.#window, Date.now());
       if (Date.now() - this.#positionAt >= POSITION_EVERY_MS) await this.#tellPosition();
       if (events.length === 0) await this.#rest();
       this.#broker.signal.throwIfAborted();
@@ -143,8 +144,8 @@ class Term {
 
   /** Waits for a commit or a confirm. A tick looks at the outbox in any case, and whether this is the relay still. */
   async #rest(): Promise<void> {
-    const hasUnrecorded = this.#window.confirmed > this.#recorded;
-    const rang = await this.#news.wake.wait(this.#broker.signal, hasUnrecorded ? RECORD_EVERY_MS : TICK_MS);
+    const timeout = this.#notes.isBehind(this.#window) ? RECORD_EVERY_MS : TICK_MS;
+    const rang = await this.#news.wake.wait(this.#broker.signal, timeout);
     if (!rang) this.#news.isUnread = true;
   }
 
@@ -170,10 +171,9 @@ class Term {
   }
 
   async #tellPosition(): Promise<void> {
-    await pruneKeys(this.#client);
     // Unlike the first position of an epoch it may be lost: the next one says the same. So it does not pile up in the
     // queue of a node that is away.
-    const { sequence: head, digest } = await pruneOutbox(this.#client, this.#epoch.epoch);
+    const { sequence: head, digest } = await readHead(this.#client, this.#epoch.epoch);
     // The digest is that of the head, so all up to there goes first, if it is not too much.
     const missing = Number(head - this.#window.lastSent);
     if (missing > 0 && missing <= WINDOW - this.#window.size) {
@@ -206,17 +206,6 @@ class Term {
       if (error === null || error === undefined) onConfirm();
       else this.#broker.fail(new Error("the broker refused a broadcast", { cause: error }));
     });
-  }
-
-  /** Once per window, and when there is nothing left to wait for, but not each time: it costs a commit. */
-  async #record(): Promise<void> {
-    const { confirmed, size } = this.#window;
-    const news = confirmed - this.#recorded;
-    const isDue = size === 0 && Date.now() - this.#recordedAt >= RECORD_EVERY_MS;
-    if (news < WINDOW && (news === 0n || !isDue)) return;
-    await recordPublished(this.#client, this.#epoch.epoch, confirmed);
-    this.#recorded = confirmed;
-    this.#recordedAt = Date.now();
   }
 
   #checkConfirmTimeout(): void {
