@@ -42,7 +42,7 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
 
   gauge("aaa_node_epoch", "The epoch of the watermark", () => Number(partition.watermark.epoch));
   gauge("aaa_node_sequence", "Every change up to here is in the database", () => Number(partition.watermark.sequence));
-  gauge("aaa_node_lag", "Messages in the partition queue that are not in the database", () => partition.lag);
+  gauge("aaa_node_lag", "Events that this node knows of and that are not in its database", () => partition.lag);
   gauge(
     "aaa_node_lag_seconds",
     "Since the node was last known to have every change; 0 while it has",

@@ -11,7 +11,6 @@ import {
   readSecret,
   required,
   runForever,
-  UNFLUSHED,
   Wake,
 } from "@aaa-cluster/service-kit";
 import { drained } from "./accounting/drain.ts";
@@ -59,7 +58,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const log = app.log;
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
-  const commitPool = await createPool(database, 1, log, `${BY_KEY} ${UNFLUSHED}`);
+  const commitPool = await createPool(database, 1, log, BY_KEY);
   const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
     const refusal = refusalOf(partition);

@@ -16,10 +16,9 @@ import type pg from "pg";
 import type { Metrics } from "../metrics.ts";
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Broadcast, type Plan, planBatch } from "./batch.ts";
-import { Durability } from "./durability.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
-import { checkWatermark, commitPlan, flushWatermark, isContentOurs, type Watermark } from "./storage.ts";
+import { checkWatermark, commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
 /** How many broadcasts one transaction takes at most. */
@@ -35,7 +34,7 @@ export interface ConsumerDeps {
   readonly broker: BrokerSettings;
   readonly exchange: string;
   readonly pool: pg.Pool;
-  /** For commits alone: `BY_KEY` and `UNFLUSHED`. */
+  /** For commits alone, `BY_KEY`. */
   readonly commitPool: pg.Pool;
   readonly migrations: URL;
   readonly partition: Partition;
@@ -48,13 +47,11 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   const { partition, pool, log } = deps;
   // The database first: messages that are taken and given back count as failed deliveries.
   await untilDone("migrate", () => migrate(pool, deps.migrations, log), { signal, log });
-  const flush = (): Promise<Watermark> => flushWatermark(pool);
-  const watermark = await flush();
-  partition.reached(watermark);
+  partition.reached(await readWatermark(pool));
   await using broker = await BrokerSession.open(deps.broker, `partition ${partition.name}`, signal);
   const { existed, consumer } = await broker.setUp(async () => {
     const existed = await broker.queueExists(partition.queue);
-    const consumer = new Consumer(deps, broker, await broker.channel(), watermark);
+    const consumer = new Consumer(deps, broker, await broker.channel());
     await consumer.declare(deps.exchange);
     return { existed, consumer };
   });
@@ -83,20 +80,14 @@ class Consumer {
   readonly #broker: BrokerSession;
   readonly #channel: Channel;
   readonly #arrivals = new Arrivals(2 * BATCH);
-  readonly #durability: Durability;
   readonly #wake = new Wake();
-  /** What this node has written last. It may not be on disk yet. */
-  #committed: Watermark;
   #isAltered = false;
 
-  constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel, committed: Watermark) {
+  constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel) {
     this.#deps = deps;
     this.#partition = deps.partition;
     this.#broker = broker;
     this.#channel = channel;
-    this.#committed = committed;
-    const flush = (): Promise<Watermark> => this.#untilThere("flush", () => flushWatermark(deps.pool));
-    this.#durability = new Durability(flush, (durable) => deps.partition.reached(durable));
   }
 
   /** Binds before anything else is asked for, so that from here on every broadcast waits in the queue. */
@@ -114,14 +105,7 @@ class Consumer {
     });
   }
 
-  /** Follows the stream until the broker is lost, or one of its two loops fails, which ends the other. */
-  async run(): Promise<void> {
-    const { signal, fail } = this.#broker;
-    await Promise.all([this.#follow().catch(fail), this.#durability.run(signal).catch(fail)]);
-    signal.throwIfAborted();
-  }
-
-  async #follow(): Promise<never> {
+  async run(): Promise<never> {
     for (;;) {
       while (this.#arrivals.isEmpty && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
       this.#broker.signal.throwIfAborted();
@@ -130,11 +114,11 @@ class Consumer {
     }
   }
 
-  /** Commits what has arrived, up to the first gap, to be acknowledged when it is on disk; a gap at the front is closed. */
+  /** Commits and acknowledges what has arrived, up to the first gap; a gap at the front is closed. */
   async #take(): Promise<void> {
     const arrivals = this.#arrivals.first(BATCH);
     const plan = planBatch(
-      this.#committed.place,
+      this.#partition.watermark,
       arrivals.map(({ broadcast }) => broadcast),
     );
     if (plan.taken === 0) return this.resync("gap");
@@ -147,12 +131,13 @@ class Consumer {
     );
     this.#measure(plan, taken);
     const whole = taken.filter(({ isLast }) => isLast);
-    const { place } = this.#committed;
-    this.#partition.freshness.took(whole.length, headsOf(taken, place.epoch), place.sequence);
+    const { epoch, sequence } = this.#partition.watermark;
+    this.#broker.signal.throwIfAborted();
+    const heads = headsOf(taken, epoch);
+    this.#partition.freshness.took(whole.length, heads, sequence);
+    this.#partition.head = heads.at(-1) ?? this.#partition.head;
     const last = whole.at(-1);
-    this.#durability.committed(place, () => {
-      if (last !== undefined) this.#channel.ack(last.message, true);
-    });
+    if (last !== undefined) this.#channel.ack(last.message, true);
     if (plan.proof !== null) await this.#prove(plan.proof);
   }
 
@@ -169,14 +154,14 @@ class Consumer {
   /** At one place of the stream everyone has the same content; a node that has another takes a snapshot. */
   async #prove(digest: string): Promise<void> {
     const { metrics, log } = this.#deps;
-    const isSame = digest === digestText(this.#committed.digest);
+    const isSame = digest === digestText(this.#partition.digest);
     metrics.proofs.inc({ result: isSame ? "same" : "different" });
     const now = performance.now();
     this.#partition.proofs.proved(isSame, now);
     if (isSame) return;
     if (now - this.#partition.divergedAt < DIVERGED_EVERY_MS) return;
     this.#partition.divergedAt = now;
-    log.error({ ...toText(this.#committed.place), digest }, "this node has another content than OSS");
+    log.error({ ...toText(this.#partition.watermark), digest }, "this node has another content than OSS");
     await this.resync("diverged");
   }
 
@@ -184,7 +169,7 @@ class Consumer {
   async #commit(plan: Plan, broadcasts: readonly Broadcast[]): Promise<void> {
     const { metrics } = this.#deps;
     try {
-      this.#committed = { place: plan.to, digest: await this.#write(plan) };
+      this.#partition.reached({ place: plan.to, digest: await this.#write(plan) });
       metrics.applied.inc(Number(plan.to.sequence - plan.from.sequence));
       metrics.dropped.inc(plan.dropped);
       metrics.quarantined.inc(plan.poison.length);
@@ -192,23 +177,19 @@ class Consumer {
     } catch (error) {
       if (!isDataError(error)) throw error;
       for (const part of partsOf(broadcasts, error)) {
-        await this.#commit(planBatch(this.#committed.place, part), part);
+        await this.#commit(planBatch(this.#partition.watermark, part), part);
       }
     }
   }
 
+  /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
   #write(plan: Plan): Promise<bigint> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
-    const { pool, commitPool } = this.#deps;
+    const { pool, commitPool, log } = this.#deps;
     // A position comes at intervals, so that a database that was emptied or restored is noticed without any event.
     const nothing = !changes && plan.poison.length === 0;
     const work = (): Promise<bigint> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(commitPool, plan));
-    return this.#untilThere("commit", work);
-  }
-
-  /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
-  #untilThere<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return untilDone(name, work, { signal: this.#broker.signal, log: this.#deps.log, retryIf: isDatabaseAway });
+    return untilDone("commit", work, { signal: this.#broker.signal, log, retryIf: isDatabaseAway });
   }
 
   /** Starts over until a snapshot is in. Meanwhile the node answers from what it has, and the queue holds what comes. */
@@ -216,18 +197,17 @@ class Consumer {
     const { metrics, pool, log } = this.#deps;
     metrics.resyncs.inc({ reason });
     this.#partition.following = false;
-    log.warn({ reason, ...toText(this.#committed.place) }, "resync: asking OSS for a snapshot");
+    log.warn({ reason, ...toText(this.#partition.watermark) }, "resync: asking OSS for a snapshot");
     let askedAt = 0;
     const take = (): Promise<Watermark> => {
       askedAt = performance.now();
       return takeSnapshot(this.#broker, pool, this.#partition.name);
     };
-    this.#committed = await untilDone("resync", take, { signal: this.#broker.signal, log });
-    this.#partition.reached(this.#committed);
+    this.#partition.reached(await untilDone("resync", take, { signal: this.#broker.signal, log }));
     this.#isAltered = false;
     this.#partition.freshness.replaced(askedAt);
     this.#partition.following = true;
-    log.info(toText(this.#committed.place), "resync: done");
+    log.info(toText(this.#partition.watermark), "resync: done");
   }
 
   /** Looks whether the entities are what this node has written, as nobody else may. */
@@ -243,8 +223,8 @@ class Consumer {
     const askedAt = performance.now();
     try {
       const { messageCount } = await this.#channel.checkQueue(this.#partition.queue);
-      this.#partition.lag = messageCount + this.#arrivals.messages;
-      this.#partition.freshness.measured(this.#partition.lag, askedAt);
+      this.#partition.waiting = messageCount + this.#arrivals.messages;
+      this.#partition.freshness.measured(this.#partition.waiting, askedAt);
     } catch (error) {
       this.#broker.fail(error instanceof Error ? error : new Error(String(error)));
     }

@@ -3,7 +3,7 @@ import type pg from "pg";
 import type { Plan } from "./batch.ts";
 import type { Place } from "./watermark.ts";
 
-/** The database is not as this process left it: it was restored, emptied, written by someone else, or has crashed. */
+/** The database is not as this process left it: it was restored, emptied, or written by someone else. */
 export class ForeignWriteError extends Error {
   constructor() {
     super("the watermark in the database is not the one this node wrote last");
@@ -17,23 +17,11 @@ export interface Watermark {
   readonly digest: bigint;
 }
 
-/** How far the database is, of which everything is on disk when this resolves. The pool's sessions must wait for their flush. */
-export async function flushWatermark(pool: pg.Pool): Promise<Watermark> {
-  // A commit that has written something is flushed, and with it everything before it.
-  return watermarkOf(
-    await pool.query<WatermarkRow>(
-      "select epoch, sequence, digest, pg_logical_emit_message(true, 'aaa', '') from watermark",
-    ),
+export async function readWatermark(pool: pg.Pool): Promise<Watermark> {
+  const { rows } = await pool.query<Record<"epoch" | "sequence" | "digest", string>>(
+    "select epoch, sequence, digest from watermark",
   );
-}
-
-async function readWatermark(pool: pg.Pool): Promise<Watermark> {
-  return watermarkOf(await pool.query<WatermarkRow>("select epoch, sequence, digest from watermark"));
-}
-
-type WatermarkRow = Record<"epoch" | "sequence" | "digest", string>;
-
-function watermarkOf({ rows: [row] }: pg.QueryResult<WatermarkRow>): Watermark {
+  const [row] = rows;
   if (row === undefined) throw new Error("the watermark table has lost its row");
   const { epoch, sequence, digest } = row;
   return { place: { epoch: BigInt(epoch), sequence: BigInt(sequence) }, digest: BigInt(digest) };
@@ -52,7 +40,7 @@ const COLUMNS = '"entity" text, "entityId" text, "entityVersion" bigint, "payloa
 
 /**
  * Commits a plan: upserts guarded by version, quarantine and watermark in one statement. Running it again after it
- * was committed changes nothing. The sessions of the pool must be `BY_KEY`, and need not wait for their flush. Throws ForeignWriteError when the watermark is neither before nor after the plan.
+ * was committed changes nothing. The sessions of the pool must be `BY_KEY`. Throws ForeignWriteError when the watermark is neither before nor after the plan.
  * @returns the content digest after it
  */
 export async function commitPlan(pool: pg.Pool, { from, to, upserts, poison }: Plan): Promise<bigint> {

@@ -6,11 +6,6 @@ export interface Place {
   readonly sequence: bigint;
 }
 
-/** Whether a node that was at one place and then at the other has lost something. */
-export function isBefore(mine: Place, other: Place): boolean {
-  return mine.epoch < other.epoch || (mine.epoch === other.epoch && mine.sequence < other.sequence);
-}
-
 /** A node that was never synced. No epoch that OSS starts is 0. */
 export const NEVER_SYNCED: Place = { epoch: 0n, sequence: 0n };
 
