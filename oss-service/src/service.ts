@@ -15,6 +15,7 @@ import {
   required,
   runForever,
   SettingsError,
+  UNFLUSHED,
   untilDone,
 } from "@aaa-cluster/service-kit";
 import { accountingSession } from "./accounting/consumer.ts";
@@ -58,6 +59,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   const log = app.log;
   const pool = await createPool(database, SESSION_CONNECTIONS, log);
   const provisioningPool = await createPool(database, PROVISIONING_CONNECTIONS, log, BY_KEY);
+  const notesPool = await createPool(database, 1, log, UNFLUSHED);
   const duty = new RelayDuty();
   await app.register(provisioningRoutes({ pool: provisioningPool, apiToken, metrics }));
   await app.register(accountingRoutes(pool, apiToken));
@@ -73,7 +75,7 @@ export async function startOssService(env: Env): Promise<OssService> {
     await Promise.all([
       runForever(
         "relay",
-        (context) => relaySession({ broker, database, exchange, instance }, metrics, duty, context),
+        (context) => relaySession({ broker, database, notesPool, exchange, instance }, metrics, duty, context),
         forever,
       ),
       runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
@@ -96,7 +98,7 @@ export async function startOssService(env: Env): Promise<OssService> {
       await closeHttp(app);
       stopping.abort();
       await working;
-      await Promise.all([pool.end(), provisioningPool.end()]);
+      await Promise.all([pool, provisioningPool, notesPool].map((each) => each.end()));
     },
   };
 }

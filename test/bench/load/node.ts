@@ -36,7 +36,7 @@ export async function startLoadedNode(
   const pool = owned.adopt(new pg.Pool({ connectionString: database, max: 2 }), (one) => one.end());
   await migrate(pool, MIGRATIONS, pino({ enabled: false }));
   await pool.query("update watermark set epoch = 1");
-  await fillQueue(stack.vhost, PARTITION, 0, 1);
+  await fillQueue(stack.vhost, PARTITION, { events: 0, devices: 1, perMessage: 1 });
   const node = owned.use(
     new ServiceProcess(PARTITION, "node-service", { ...stack.nodeEnv(PARTITION, database), ...env }),
   );

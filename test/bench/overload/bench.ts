@@ -1,4 +1,4 @@
-import { DEFAULT_OSS_EXCHANGE, encode } from "@aaa-cluster/contract";
+import { DEFAULT_OSS_EXCHANGE, encodeEvents } from "@aaa-cluster/contract";
 import { connect } from "amqplib";
 import { UserError } from "../../lib/errors.ts";
 import { quantile, rounded } from "../../lib/statistics.ts";
@@ -7,7 +7,8 @@ import { nodeState } from "../../replication/stack.ts";
 import { startPostgresql } from "../../services/postgresql.ts";
 import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { identityAt, stopAt } from "../accounting/records.ts";
-import { eventAt } from "../apply/events.ts";
+import { EPOCH } from "../apply/events.ts";
+import { writtenEventAt } from "../apply/queue.ts";
 import { Line, postRequest } from "../load/line.ts";
 import { type LoadedNode, startLoadedNode } from "../load/node.ts";
 import { type Storm, storm } from "./storm.ts";
@@ -123,7 +124,9 @@ async function watchStream(node: LoadedNode): Promise<Watch> {
   const timer = setInterval(() => {
     sequence += 1;
     sentAt.set(BigInt(sequence), performance.now());
-    channel.publish(DEFAULT_OSS_EXCHANGE, "", encode(eventAt(sequence, 100)), { persistent: true });
+    channel.publish(DEFAULT_OSS_EXCHANGE, "", encodeEvents(EPOCH, [writtenEventAt(sequence, 100)]), {
+      persistent: true,
+    });
     looking = looking.then(look);
   }, 100);
   return {
