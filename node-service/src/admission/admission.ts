@@ -6,8 +6,11 @@ import { Pause } from "./pause.ts";
 import { overloaded, retryAfterSeconds, tooManyRequests } from "./problems.ts";
 import { Turn } from "./turn.ts";
 
-/** A turn of the event loop that takes longer keeps the stream, the probes and every box waiting. */
-const LONGEST_TURN_MS = 500;
+/**
+ * A turn of the event loop that takes longer keeps the stream, the probes and every box waiting. What comes in it waits for the
+ * next one, so for twice as long at most: less than probes and boxes do.
+ */
+const LONGEST_TURN_MS = 1_000;
 /** Requests that wait for something else than this process: twice as many as accounting records may. */
 const MOST_IN_PROGRESS = 4_000;
 
