@@ -16,6 +16,6 @@ export function overloaded(why: string): Problem {
 
 /** One box asks more than boxes do. */
 export function tooManyRequests(seconds: number): Problem {
-  const detail = "this box asks too often; ask again later, and not faster than once a second for long";
+  const detail = "this box asks too often; ask again after as many seconds as Retry-After says";
   return new Problem(429, "too-many-requests", detail, [], Math.ceil(seconds));
 }
