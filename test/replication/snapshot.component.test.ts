@@ -57,7 +57,7 @@ const MISTAKES: readonly (readonly [string, Answer])[] = [
   ["a row with too few columns", { ...NEW, rows: `${rowOf("new")}ProductOffering\tbad\t1\n` }],
   ["a payload that is no JSON", { ...NEW, rows: rowOf("new") + rowOf("bad", '{"name": ') }],
   ["a payload that is no object", { rows: rowOf("new", "[]"), end: { digest: digestOf("new", "[]") } }],
-  ["no payload", { rows: rowOf("new", "\\N"), end: { digest: NO_DIGEST } }],
+  ["no payload", { rows: rowOf("new") + rowOf("bad", "\\N"), end: { entities: 2, digest: digestOf("new") } }],
   ["a name of no entity", { rows: rowOf("new", "{}", "offer"), end: { digest: digestOf("new", "{}", "offer") } }],
   ["a version that is no number", { ...NEW, rows: rowOf("new").replace("1", "one") }],
   ["an entity twice", { rows: rowOf("new").repeat(2), end: { entities: 2, digest: NO_DIGEST } }],
