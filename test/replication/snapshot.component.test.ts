@@ -64,6 +64,7 @@ const MISTAKES: readonly (readonly [string, Answer])[] = [
   ["rows after their end", { ...NEW, rows: `${rowOf("new")}\\.\n${rowOf("bad")}`, end: { entities: 2 } }],
   ["half a row", { ...NEW, rows: `${rowOf("new")}ProductOffering\tba` }],
   ["another content", { ...NEW, rows: rowOf("bad") }],
+  ["an epoch before the first", { ...NEW, end: { ...NEW.end, epoch: "0" } }],
   ["fewer entities", { ...NEW, end: { ...NEW.end, entities: 2 } }],
   ["fewer chunks", { ...NEW, end: { ...NEW.end, chunks: 2 } }],
   ["a chunk out of order", { ...NEW, index: 1 }],

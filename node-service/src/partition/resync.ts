@@ -14,6 +14,7 @@ import type pg from "pg";
 import { Inbox } from "./snapshot-inbox.ts";
 import { type Loaded, replaceEntities } from "./snapshot-storage.ts";
 import type { Watermark } from "./storage.ts";
+import { NEVER_SYNCED } from "./watermark.ts";
 
 const REQUEST_EXPIRES_MS = 30_000;
 
@@ -86,6 +87,8 @@ class Snapshot {
   readonly judge = ({ entities, digest }: Loaded): Watermark => {
     const end = this.#end;
     if (end === null) throw new Error("the snapshot has no end");
+    // From an OSS that has just begun. Its first epoch would show a gap, and the snapshot be taken once more.
+    if (BigInt(end.epoch) === NEVER_SYNCED.epoch) throw new Error("OSS has never relayed yet");
     if (end.entities !== entities) throw new Error(`the snapshot has ${entities} of ${end.entities} entities`);
     if (end.digest !== digestText(digest)) throw new Error("the snapshot has another content than OSS says");
     return { place: { epoch: BigInt(end.epoch), sequence: BigInt(end.sequence) }, digest };
