@@ -48,11 +48,17 @@ export class GroupCommit {
    * 400 when the database refuses it, or with the error that leaves open whether it was stored.
    */
   accept(record: AccountingRecord): Promise<Acceptance> {
-    if (this.isFull) return Promise.reject(overloaded("too many accounting records wait for this node's disk"));
+    if (this.isFull) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject });
       if (!this.#isCommitting) void this.#commitAll();
     });
+  }
+
+  /** For a record that was read while there still was room. */
+  #refusal(): Problem {
+    this.#metrics.shed.inc({ reason: "accounting" });
+    return overloaded("too many accounting records wait for this node's disk");
   }
 
   async #commitAll(): Promise<void> {
