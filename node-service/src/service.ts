@@ -8,7 +8,6 @@ import {
   type Env,
   portOf,
   type RunningService,
-  readSecret,
   required,
   runForever,
   Wake,
@@ -18,13 +17,13 @@ import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
 import { boxRoutes } from "./boxes.ts";
+import { followKeys } from "./key-file.ts";
 import { createMetrics } from "./metrics.ts";
 import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
 import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
 import { readDatabaseVersion } from "./reads.ts";
-import { SigningKeys } from "./signing-keys.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
@@ -46,9 +45,12 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     stalenessLimit(env),
   );
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
-  const keys = SigningKeys.parse(await readSecret(keysFile));
 
-  const metrics = createMetrics(partition, () => countUndelivered(boxPool));
+  const metrics = createMetrics(
+    partition,
+    () => countUndelivered(boxPool),
+    () => keyFile.isBroken(),
+  );
   const app = createHttp({
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
@@ -56,6 +58,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     notReady: () => notReady(),
   });
   const log = app.log;
+  const { keys, ...keyFile } = await followKeys(keysFile, log);
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
@@ -98,6 +101,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   return {
     url,
     async stop() {
+      keyFile.stop();
       await app.close();
       const left = await drained(sessionPool, DRAIN_MS);
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");
