@@ -28,6 +28,8 @@ import { readDatabaseVersion } from "./reads.ts";
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
 const SESSION_CONNECTIONS = 4;
+// A box sends little, and at once.
+const LIMITS = { headersMs: 10_000, requestMs: 10_000, bodyBytes: 256 * 1024, connections: 10_000 };
 // Less than the pod's grace period, see the operator.
 const DRAIN_MS = 20_000;
 
@@ -56,6 +58,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     registry: metrics.registry,
     describeErrors,
     notReady: () => notReady(),
+    limits: LIMITS,
   });
   const log = app.log;
   const { keys, ...keyFile } = await followKeys(keysFile, log);

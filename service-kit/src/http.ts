@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { isDatabaseAway } from "./database.ts";
+import { type HttpLimits, refuseClient, STREAMING, serverOptions } from "./http-limits.ts";
 import { Problem } from "./problem.ts";
 
 export type Logger = FastifyBaseLogger;
@@ -14,14 +15,23 @@ export interface HttpOptions {
   readonly notReady: () => Promise<string | null>;
   /** Turns validation errors of a TypeBox schema into lines for the caller. */
   readonly describeErrors: (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
+  /** By default those of a service that is sent long streams. */
+  readonly limits?: HttpLimits;
 }
 
 /** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
-export function createHttp({ logLevel, registry, notReady, describeErrors }: HttpOptions): FastifyInstance {
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { logLevel, registry, notReady, describeErrors, limits = STREAMING } = options;
   const app = fastify({
+    http: serverOptions(limits),
+    requestTimeout: limits.requestMs,
+    bodyLimit: limits.bodyBytes,
+    clientErrorHandler: refuseClient,
     logger: { level: logLevel, base: null },
     logController: new LogController({ disableRequestLogging: true }),
   });
+
+  app.server.maxConnections = limits.connections;
 
   app.setValidatorCompiler<TSchema>(({ schema }) => {
     const validator = Compile(schema);

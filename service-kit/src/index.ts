@@ -7,6 +7,7 @@ export * from "./database.ts";
 export * from "./database-settings.ts";
 export * from "./forever.ts";
 export * from "./http.ts";
+export type { HttpLimits } from "./http-limits.ts";
 export * from "./metrics.ts";
 export * from "./migrate.ts";
 export * from "./problem.ts";
