@@ -16,6 +16,7 @@ import { drained } from "./accounting/drain.ts";
 import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
+import { openApiRoute } from "./api/openapi.ts";
 import { boxRoutes } from "./boxes.ts";
 import { followKeys } from "./key-file.ts";
 import { createMetrics } from "./metrics.ts";
@@ -80,6 +81,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     accountingRoutes({ pool: boxPool, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
   );
   await app.register(partitionRoute(boxPool, partition));
+  await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
 
   const stopping = new AbortController();

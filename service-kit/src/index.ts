@@ -10,6 +10,7 @@ export * from "./http.ts";
 export type { HttpLimits } from "./http-limits.ts";
 export * from "./metrics.ts";
 export * from "./migrate.ts";
+export * from "./openapi.ts";
 export * from "./problem.ts";
 export * from "./run.ts";
 export * from "./settings.ts";
