@@ -1,4 +1,10 @@
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from "fastify";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from "fastify";
 import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
@@ -27,6 +33,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     requestTimeout: limits.requestMs,
     bodyLimit: limits.bodyBytes,
     clientErrorHandler: refuseClient,
+    // What comes before any route, as a path that cannot be decoded.
+    frameworkErrors: (error, request, reply) => answerProblem(reply, problemOf(error, request.log, request.url)),
     logger: { level: logLevel, base: null },
     logController: new LogController({ disableRequestLogging: true }),
   });
@@ -42,10 +50,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     };
   });
 
-  app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, request.log, request.url);
-    return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
-  });
+  app.setErrorHandler((error, request, reply) => answerProblem(reply, problemOf(error, request.log, request.url)));
 
   app.setNotFoundHandler((request) => {
     throw new Problem(404, "no-such-route", `there is no ${request.method} ${request.url.split("?")[0]}`);
@@ -59,6 +64,10 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   });
   app.get("/metrics", async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   return app;
+}
+
+function answerProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
 }
 
 /** What is answered to a caller because of an error, which is logged when it is the service's own fault. */
