@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { until } from "../../test/lib/until.ts";
-import { createHttp } from "./index.ts";
+import { createHttp, type HttpLimits } from "./index.ts";
 
 const LIMITS = { headersMs: 200, requestMs: 400, bodyBytes: 1_000, connections: 50 };
 const HEAD = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
@@ -16,12 +16,16 @@ let sockets: Socket[];
 beforeEach(async () => {
   failures = [];
   sockets = [];
+  await listen(LIMITS);
+});
+
+async function listen(limits: HttpLimits): Promise<void> {
   app = createHttp({
     logLevel: "silent",
     registry: new Registry(),
     notReady: async () => null,
     describeErrors: () => [],
-    limits: LIMITS,
+    limits,
   });
   app.post("/echo", ({ body }) => body);
   app.addHook("onError", async (_request, _reply, error) => {
@@ -29,7 +33,7 @@ beforeEach(async () => {
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   port = (app.server.address() as { port: number }).port;
-});
+}
 
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
@@ -72,6 +76,17 @@ test("whoever sends a request byte by byte is sent away, and everybody else is a
   const told = answers.filter((answer) => answer !== "");
   expect(told.length).toBeGreaterThan(0);
   for (const answer of told) expect(problemIn(answer)).toEqual(problem("408", "request timeout"));
+});
+
+test("where a body may take as long as it likes, headers may not", async () => {
+  await app.close();
+  await listen({ ...LIMITS, requestMs: 0 });
+  const { answer, socket } = exchange(HEAD, 'content-length: 7\r\n\r\n{"a":');
+  expect(problemIn(await exchange("POST /echo HTTP/1.1\r\nho").answer)).toEqual(problem("408", "request timeout"));
+  socket.write("1}");
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.end();
+  expect(await answer).toMatch(/^HTTP\/1.1 200 OK/);
 });
 
 test("a body that does not end is not waited for", async () => {

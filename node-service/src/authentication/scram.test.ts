@@ -121,6 +121,16 @@ test("a nonce is good for a minute, on any node, for what it was issued for", ()
   }
 });
 
+test("a nonce is written in one way only, so that it can be known again", () => {
+  for (let index = 0; index < 50; index += 1) {
+    const nonce = context.clientNonce + issueNonce(keys, context, now);
+    const others = [`${nonce}=`, `${nonce}!`, nonce.replace("-", "+"), nonce.replace("_", "/")];
+    for (const other of others.filter((text) => text !== nonce)) {
+      expect(verifyNonce(keys, other, context, now)).toBeNull();
+    }
+  }
+});
+
 test("a nonce that was altered anywhere is refused", () => {
   const nonce = context.clientNonce + issueNonce(keys, context, now);
   fc.assert(

@@ -37,6 +37,8 @@ export function parseClientFirst(message: string): ClientFirst | null {
 
 /** A name as RFC 4013 prepares it for a query, or null when it must not be a name. */
 function prepared(name: string): string | null {
+  // Nearly every name, and SASLprep leaves it as it is.
+  if (/^[\x20-\x7e]+$/.test(name)) return name;
   try {
     return saslprep(name, { allowUnassigned: true }) || null;
   } catch {
