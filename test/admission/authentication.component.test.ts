@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import type { NodeService } from "../../node-service/src/service.ts";
 import { population, Stack } from "../replication/stack.ts";
 import { type Answer, type Claimant, post, SteppingBox } from "./two-nodes.ts";
+
+jest.setTimeout(60_000);
 
 const MAC = "02:00:00:00:00:01";
 const UNICODE = "pa\u00adss \u00aa";
@@ -81,6 +83,25 @@ test("a box is refused in the same words whatever is wrong with it, and challeng
   }
   expect(answers[0]?.status).toBe(401);
   for (const answer of answers) expect(answer).toEqual(answers[0]);
+});
+
+test("OSS refuses a password that boxes could not prove, and says what to write", async () => {
+  const { status, body } = await stack.call("PUT", "/v1/subscribers/s8", { password: "secret \u{1f600}" });
+  expect([status, body.errors]).toEqual([400, [expect.stringMatching(/^\/password: must be without .*emoji/)]]);
+});
+
+test("what was bought for some devices is denied to the others of the subscriber, at every node", async () => {
+  await stack.put("devices/second", { subscriberId: "s9" });
+  const bought = { subscriberId: "s9", productOfferingId: "basic", validFrom: "2026-01-01T00:00:00Z" };
+  await stack.put("entitlements/e-s9", { ...bought, deviceIds: ["second"] });
+  await stack.untilSynced(...nodes);
+  const first = await admittedBox(claimant("s9"));
+  const second = await admittedBox(claimant("s9", { deviceId: "second" }));
+  for (const index of [0, 1]) {
+    const denied = { decision: "Deny", reason: "DeviceLimit", entitlement: { id: "e-s9" } };
+    expect((await first.authorize(url(index))).body).toMatchObject(denied);
+    expect((await second.authorize(url(index))).body).toMatchObject({ decision: "Permit" });
+  }
 });
 
 test("a proof counts once at a node, also when it comes at the same time", async () => {

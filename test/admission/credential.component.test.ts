@@ -1,9 +1,11 @@
 import { createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import pg from "pg";
 import { deriveCredential, UnusablePassword } from "../../oss-service/src/credential.ts";
 import { type FreshDatabase, freshDatabase } from "../services/fresh.ts";
+
+jest.setTimeout(60_000);
 
 // PostgreSQL keeps SCRAM-SHA-256 verifiers too, prepares passwords by SASLprep in C, and shares no line with us.
 let database: FreshDatabase;

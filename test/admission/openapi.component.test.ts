@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import { Compile } from "typebox/compile";
 import type { NodeService } from "../../node-service/src/service.ts";
 import { compilable, dereferenced, nearly, type Schema, valid } from "../lib/json-schema.ts";
 import { population, Stack } from "../replication/stack.ts";
 import { SteppingBox } from "./two-nodes.ts";
+
+jest.setTimeout(60_000);
 
 interface Operation {
   readonly method: string;

@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { NodeService } from "../../node-service/src/service.ts";
 import { until } from "../lib/until.ts";
 import { metricOf, population, Stack } from "../replication/stack.ts";
 import { newKey, writeKeys } from "./keys.ts";
 import { SteppingBox } from "./two-nodes.ts";
+
+jest.setTimeout(60_000);
 
 const DEADLINE = { deadlineMs: 20_000, intervalMs: 100 };
 const DECOY = newKey({ kid: "decoy", key_ops: ["deriveBits"] });

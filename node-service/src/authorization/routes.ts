@@ -20,12 +20,13 @@ export function authorizationRoutes(app: FastifyInstance, { pool, keys, metrics,
     "/v1/authorize",
     { schema: { body: AuthorizeRequest } },
     async ({ body: { accessToken, service } }) => {
-      const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
+      const identity = await identityOf(keys, accessToken, now());
+      const { subscriberId, deviceId } = identity;
       const [account, entitlements] = await Promise.all([
         readAccount(pool, subscriberId, deviceId),
         readEntitlements(pool, subscriberId, service),
       ]);
-      const decision = decideAccess(account, entitlements, subscriberId, now());
+      const decision = decideAccess(account, entitlements, identity, now());
       metrics.authorizations.inc({ reason: decision.reason });
       return decision;
     },
