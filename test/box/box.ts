@@ -7,6 +7,8 @@ export interface BoxOptions {
   readonly subscriberId: string;
   readonly password: string;
   readonly deviceId: string;
+  /** What a device has to name that OSS knows with one. */
+  readonly macAddress?: string;
   /** After this long without an answer a request fails. */
   readonly timeoutMs?: number;
 }
@@ -52,6 +54,7 @@ export class RefusedError extends Error {
 export class Box {
   readonly #options: BoxOptions;
   #accessToken = "";
+  #refreshToken = "";
 
   constructor(options: BoxOptions) {
     this.#options = options;
@@ -59,7 +62,7 @@ export class Box {
 
   /** Proves the password, checks that the cluster knows its verifier, and keeps the access token. */
   async authenticate(): Promise<AnsweredBy> {
-    const { subscriberId, password, deviceId } = this.#options;
+    const { subscriberId, password, deviceId, macAddress } = this.#options;
     const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
     const challenge = await this.#post("/v1/authenticate/challenge", { deviceId, clientFirst });
     const { clientFinal, expectedServerFinal } = clientFinalMessage(
@@ -67,15 +70,23 @@ export class Box {
       clientFirst,
       String(challenge.serverFirst),
     );
-    const answer = await this.#post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
+    const answer = await this.#post("/v1/authenticate", { deviceId, macAddress, clientFirst, clientFinal });
     if (answer.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
     this.#accessToken = String(answer.accessToken);
-    return { partition: String(answer.partition), epoch: String(answer.epoch), sequence: String(answer.sequence) };
+    this.#refreshToken = String(answer.refreshToken);
+    return answeredBy(answer);
+  }
+
+  /** Gets another access token without the password. Authenticate first. */
+  async refresh(gatewayUrl = this.#options.gatewayUrl): Promise<AnsweredBy> {
+    const answer = await this.#post("/v1/authenticate/refresh", { refreshToken: this.#refreshToken }, gatewayUrl);
+    this.#accessToken = String(answer.accessToken);
+    return answeredBy(answer);
   }
 
   /** Whether the box may use a service, for example `channel:news-1`. Authenticate first. */
-  async authorize(service: string): Promise<Authorization> {
-    const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service });
+  async authorize(service: string, gatewayUrl = this.#options.gatewayUrl): Promise<Authorization> {
+    const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service }, gatewayUrl);
     return answer as unknown as Authorization;
   }
 
@@ -102,4 +113,8 @@ export class Box {
       sequence: headers.get("aaa-sequence"),
     };
   }
+}
+
+function answeredBy({ partition, epoch, sequence }: Record<string, unknown>): AnsweredBy {
+  return { partition: String(partition), epoch: String(epoch), sequence: String(sequence) };
 }

@@ -1,13 +1,17 @@
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import { saslprep } from "@mongodb-js/saslprep";
 
 // The box's half of SCRAM-SHA-256, written from RFC 5802 and RFC 7677 without a look at the server's half.
 
 const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
 const sha256 = (data: Buffer): Buffer => createHash("sha256").update(data).digest();
 
+/** As RFC 4013 wants it of whoever asks. */
+const prepared = (text: string): string => saslprep(text, { allowUnassigned: true });
+
 /** The first message of the exchange. Commas and equals signs of the name are written as RFC 5802 section 5.1 wants. */
 export function clientFirstMessage(name: string, nonce: string): string {
-  const saslName = name.replaceAll("=", "=3D").replaceAll(",", "=2C");
+  const saslName = prepared(name).replaceAll("=", "=3D").replaceAll(",", "=2C");
   return `n,,n=${saslName},r=${nonce}`;
 }
 
@@ -25,7 +29,7 @@ export function clientFinalMessage(
   const iterations = Number(attributes.get("i"));
   if (!(iterations >= 4096)) throw new Error("the server asks for fewer iterations than RFC 7677 allows");
 
-  const saltedPassword = pbkdf2Sync(password.normalize("NFKC"), salt, iterations, 32, "sha256");
+  const saltedPassword = pbkdf2Sync(prepared(password), salt, iterations, 32, "sha256");
   const clientKey = hmac(saltedPassword, "Client Key");
   const withoutProof = `c=${Buffer.from("n,,").toString("base64")},r=${nonce}`;
   const authMessage = [clientFirst.slice("n,,".length), serverFirst, withoutProof].join(",");

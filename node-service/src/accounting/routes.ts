@@ -9,7 +9,7 @@ import { neverSynced } from "../partition/staleness.ts";
 import { AccessToken, type Identity } from "../signing-keys.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
-const AccountingRequest = Type.Object(
+export const AccountingRequest = Type.Object(
   { accessToken: AccessToken, ...AccountingReport.properties },
   { additionalProperties: false },
 );

@@ -23,6 +23,8 @@ test.each([
   ["an expired one denies", account, [entitlement({ validUntil: "2026-11-22T10:00:00Z" })], "EntitlementExpired"],
   ["one for later denies", account, [entitlement({ validFrom: "2026-11-22T10:00:01Z" })], "EntitlementNotYetValid"],
   ["a suspended one denies", account, [entitlement({ status: "suspended" })], "EntitlementSuspended"],
+  ["one for other devices denies", account, [entitlement({ deviceIds: ["box-2", "box-3"] })], "DeviceLimit"],
+  ["one for this device and others permits", account, [entitlement({ deviceIds: ["box-2", "box-1"] })], "Entitled"],
   [
     "one valid entitlement among others permits",
     account,
@@ -50,7 +52,10 @@ test.each([
   ],
 ] as const)("%s", (_name, who, entitlements, reason) => {
   const decision = reason === "Entitled" ? "Permit" : "Deny";
-  expect(decideAccess(who, entitlements, "s1", now)).toMatchObject({ decision, reason });
+  expect(decideAccess(who, entitlements, { subscriberId: "s1", deviceId: "box-1" }, now)).toMatchObject({
+    decision,
+    reason,
+  });
 });
 
 test("only an active device of an active subscriber may authenticate", () => {

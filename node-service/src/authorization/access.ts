@@ -1,13 +1,18 @@
 import type { Account, HeldEntitlement } from "../reads.ts";
+import type { Identity } from "../signing-keys.ts";
 
-export type Reason =
-  | "Entitled"
-  | "SubscriberNotActive"
-  | "DeviceNotActive"
-  | "NotEntitled"
-  | "EntitlementSuspended"
-  | "EntitlementNotYetValid"
-  | "EntitlementExpired";
+/** Why a box may use a service, or may not. */
+export const reasons = [
+  "Entitled",
+  "SubscriberNotActive",
+  "DeviceNotActive",
+  "NotEntitled",
+  "EntitlementSuspended",
+  "EntitlementNotYetValid",
+  "EntitlementExpired",
+  "DeviceLimit",
+] as const;
+export type Reason = (typeof reasons)[number];
 
 export interface Decision {
   readonly decision: "Permit" | "Deny";
@@ -25,22 +30,23 @@ export function mayAuthenticate({ subscriber, device }: Account, subscriberId: s
 export function decideAccess(
   { subscriber, device }: Account,
   entitlements: readonly HeldEntitlement[],
-  subscriberId: string,
+  { subscriberId, deviceId }: Identity,
   now: Date,
 ): Decision {
   if (subscriber?.status !== "active") return { decision: "Deny", reason: "SubscriberNotActive" };
   if (device?.status !== "active" || device.subscriberId !== subscriberId) {
     return { decision: "Deny", reason: "DeviceNotActive" };
   }
-  const judged = entitlements.map((entitlement) => ({ entitlement, reason: reasonOf(entitlement, now) }));
+  const judged = entitlements.map((entitlement) => ({ entitlement, reason: reasonOf(entitlement, deviceId, now) }));
   const best = judged.find(({ reason }) => reason === "Entitled") ?? judged[0];
   if (best === undefined) return { decision: "Deny", reason: "NotEntitled" };
   return { decision: best.reason === "Entitled" ? "Permit" : "Deny", ...best };
 }
 
-function reasonOf({ status, validFrom, validUntil }: HeldEntitlement, now: Date): Reason {
+function reasonOf({ status, validFrom, validUntil, deviceIds }: HeldEntitlement, deviceId: string, now: Date): Reason {
   if (status !== "active") return "EntitlementSuspended";
   if (now.getTime() < Date.parse(validFrom)) return "EntitlementNotYetValid";
   if (validUntil !== undefined && now.getTime() >= Date.parse(validUntil)) return "EntitlementExpired";
+  if (deviceIds !== undefined && !deviceIds.includes(deviceId)) return "DeviceLimit";
   return "Entitled";
 }

@@ -5,10 +5,11 @@ import { readAccount, readEntitlements } from "../reads.ts";
 import { AccessToken, identityOf } from "../signing-keys.ts";
 import { decideAccess } from "./access.ts";
 
-const AuthorizeRequest = Type.Object(
+export const AuthorizeRequest = Type.Object(
   {
     accessToken: AccessToken,
-    service: Type.String({ minLength: 1, maxLength: 128 }),
+    // PostgreSQL has no U+0000 and no half of a surrogate pair.
+    service: Type.String({ minLength: 1, maxLength: 128, pattern: "^[^\\u0000\\ud800-\\udfff]+$" }),
   },
   { additionalProperties: false },
 );
@@ -19,12 +20,13 @@ export function authorizationRoutes(app: FastifyInstance, { pool, keys, metrics,
     "/v1/authorize",
     { schema: { body: AuthorizeRequest } },
     async ({ body: { accessToken, service } }) => {
-      const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
+      const identity = await identityOf(keys, accessToken, now());
+      const { subscriberId, deviceId } = identity;
       const [account, entitlements] = await Promise.all([
         readAccount(pool, subscriberId, deviceId),
         readEntitlements(pool, subscriberId, service),
       ]);
-      const decision = decideAccess(account, entitlements, subscriberId, now());
+      const decision = decideAccess(account, entitlements, identity, now());
       metrics.authorizations.inc({ reason: decision.reason });
       return decision;
     },
