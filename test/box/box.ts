@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { clientFinalMessage, clientFirstMessage } from "./scram.ts";
+import { type Answer, Connection } from "./connection.ts";
+import { clientFinalMessage, clientFirstMessage, deriveKeys, readChallenge, type ScramKeys } from "./scram.ts";
 
 export interface BoxOptions {
   /** Where the box finds the AAA cluster, for example http://10.0.0.7:6060. */
   readonly gatewayUrl: string;
   readonly subscriberId: string;
-  readonly password: string;
+  /** The password, or the keys that were derived from it before. */
+  readonly password: string | ScramKeys;
   readonly deviceId: string;
   /** After this long without an answer a request fails. */
   readonly timeoutMs?: number;
@@ -38,66 +40,108 @@ export interface Report {
 /** The cluster refused what the box asked; `status` is the HTTP status. */
 export class RefusedError extends Error {
   readonly status: number;
+  /** Seconds after which the box may ask again, when the answer says so. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(status: number, detail: string) {
+  constructor(status: number, detail: string, retryAfterSeconds: number | null = null) {
     super(`${status}: ${detail}`);
     this.name = "RefusedError";
     this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** A set-top box: authenticates with SCRAM-SHA-256, asks for services and reports their use. */
 export class Box {
   readonly #options: BoxOptions;
+  readonly #timeoutMs: number;
+  #connection: Connection;
+  #keys: ScramKeys | null;
+  /** The salt and the iteration count that the keys are for. */
+  #keysFor: string | null = null;
   #accessToken = "";
 
   constructor(options: BoxOptions) {
     this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#connection = new Connection(options.gatewayUrl, this.#timeoutMs);
+    this.#keys = typeof options.password === "string" ? null : options.password;
   }
 
   /** Proves the password, checks that the cluster knows its verifier, and keeps the access token. */
   async authenticate(): Promise<AnsweredBy> {
-    const { subscriberId, password, deviceId } = this.#options;
+    const { subscriberId, deviceId } = this.#options;
     const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
     const challenge = await this.#post("/v1/authenticate/challenge", { deviceId, clientFirst });
-    const { clientFinal, expectedServerFinal } = clientFinalMessage(
-      password,
-      clientFirst,
-      String(challenge.serverFirst),
-    );
+    const serverFirst = String(challenge.body.serverFirst);
+    const keys = await this.#keysOf(clientFirst, serverFirst);
+    const { clientFinal, expectedServerFinal } = clientFinalMessage(keys, clientFirst, serverFirst);
     const answer = await this.#post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
-    if (answer.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
-    this.#accessToken = String(answer.accessToken);
-    return { partition: String(answer.partition), epoch: String(answer.epoch), sequence: String(answer.sequence) };
+    if (answer.body.serverFinal !== expectedServerFinal) {
+      throw new Error("the cluster does not know this box's verifier");
+    }
+    this.#accessToken = String(answer.body.accessToken);
+    return answeredBy(answer);
   }
 
   /** Whether the box may use a service, for example `channel:news-1`. Authenticate first. */
   async authorize(service: string): Promise<Authorization> {
     const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service });
-    return answer as unknown as Authorization;
+    return { ...answer.body, ...answeredBy(answer) } as unknown as Authorization;
   }
 
   /** Reports the use of a service. Authenticate first. Returns the id under which the cluster keeps the record. */
   async account(report: Report, gatewayUrl = this.#options.gatewayUrl): Promise<string> {
-    const answer = await this.#post("/v1/accounting", { accessToken: this.#accessToken, ...report }, gatewayUrl);
-    return String(answer.recordId);
+    const body = { accessToken: this.#accessToken, ...report };
+    if (gatewayUrl === this.#options.gatewayUrl)
+      return String((await this.#post("/v1/accounting", body)).body.recordId);
+    const other = new Connection(gatewayUrl, this.#timeoutMs);
+    try {
+      return String(accepted(await other.post("/v1/accounting", body)).body.recordId);
+    } finally {
+      await other.drop();
+    }
   }
 
-  async #post(path: string, body: object, gatewayUrl = this.#options.gatewayUrl): Promise<Record<string, unknown>> {
-    const response = await fetch(new URL(path, gatewayUrl), {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(this.#options.timeoutMs ?? 5_000),
-    });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (!response.ok) throw new RefusedError(response.status, String(answer.detail));
-    const { headers } = response;
-    return {
-      ...answer,
-      partition: headers.get("aaa-partition"),
-      epoch: headers.get("aaa-epoch"),
-      sequence: headers.get("aaa-sequence"),
-    };
+  /** What a power cut does: the connection and the access token are gone. Requests on their way reject. */
+  async cut(): Promise<void> {
+    const { gatewayUrl } = this.#options;
+    const lost = this.#connection;
+    this.#accessToken = "";
+    this.#connection = new Connection(gatewayUrl, this.#timeoutMs);
+    await lost.drop();
   }
+
+  async #keysOf(clientFirst: string, serverFirst: string): Promise<ScramKeys> {
+    const { password } = this.#options;
+    if (typeof password !== "string") return password;
+    const challenge = readChallenge(clientFirst, serverFirst);
+    const wanted = `${challenge.salt},${challenge.iterations}`;
+    if (this.#keys === null || this.#keysFor !== wanted) {
+      this.#keys = await deriveKeys(password, challenge);
+      this.#keysFor = wanted;
+    }
+    return this.#keys;
+  }
+
+  async #post(path: string, body: object): Promise<Answer> {
+    return accepted(await this.#connection.post(path, body));
+  }
+}
+
+function accepted(answer: Answer): Answer {
+  const { status, body, headers } = answer;
+  if (status >= 200 && status < 300) return answer;
+  const seconds = Number(headers["retry-after"] ?? Number.NaN);
+  throw new RefusedError(status, String(body.detail), Number.isFinite(seconds) ? seconds : null);
+}
+
+function answeredBy({ headers }: Answer): AnsweredBy {
+  return {
+    partition: String(headers["aaa-partition"]),
+    epoch: String(headers["aaa-epoch"]),
+    sequence: String(headers["aaa-sequence"]),
+  };
 }
