@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { type Answer, Connection } from "./connection.ts";
-import { clientFinalMessage, clientFirstMessage, deriveKeys, readChallenge, type ScramKeys } from "./scram.ts";
+import {
+  type Challenge,
+  clientFinalMessage,
+  clientFirstMessage,
+  deriveKeys,
+  readChallenge,
+  type ScramKeys,
+} from "./scram.ts";
 
 export interface BoxOptions {
   /** Where the box finds the AAA cluster, for example http://10.0.0.7:6060. */
@@ -58,30 +65,19 @@ export class Box {
   readonly #options: BoxOptions;
   readonly #timeoutMs: number;
   #connection: Connection;
-  #keys: ScramKeys | null;
-  /** The salt and the iteration count that the keys are for. */
-  #keysFor: string | null = null;
+  /** The keys, and the salt and iteration count that they are for. */
+  #keys: { readonly wanted: string; readonly derived: Promise<ScramKeys> } | null = null;
   #accessToken = "";
 
   constructor(options: BoxOptions) {
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#connection = new Connection(options.gatewayUrl, this.#timeoutMs);
-    this.#keys = typeof options.password === "string" ? null : options.password;
   }
 
   /** Proves the password, checks that the cluster knows its verifier, and keeps the access token. */
   async authenticate(): Promise<AnsweredBy> {
-    const { subscriberId, deviceId } = this.#options;
-    const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
-    const challenge = await this.#post("/v1/authenticate/challenge", { deviceId, clientFirst });
-    const serverFirst = String(challenge.body.serverFirst);
-    const keys = await this.#keysOf(clientFirst, serverFirst);
-    const { clientFinal, expectedServerFinal } = clientFinalMessage(keys, clientFirst, serverFirst);
-    const answer = await this.#post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
-    if (answer.body.serverFinal !== expectedServerFinal) {
-      throw new Error("the cluster does not know this box's verifier");
-    }
+    const answer = await admit(this.#connection, this.#options, (challenge) => this.#keysOf(challenge));
     this.#accessToken = String(answer.body.accessToken);
     return answeredBy(answer);
   }
@@ -114,21 +110,38 @@ export class Box {
     await lost.drop();
   }
 
-  async #keysOf(clientFirst: string, serverFirst: string): Promise<ScramKeys> {
+  #keysOf(challenge: Challenge): ScramKeys | Promise<ScramKeys> {
     const { password } = this.#options;
     if (typeof password !== "string") return password;
-    const challenge = readChallenge(clientFirst, serverFirst);
     const wanted = `${challenge.salt},${challenge.iterations}`;
-    if (this.#keys === null || this.#keysFor !== wanted) {
-      this.#keys = await deriveKeys(password, challenge);
-      this.#keysFor = wanted;
-    }
-    return this.#keys;
+    if (this.#keys?.wanted !== wanted) this.#keys = { wanted, derived: deriveKeys(password, challenge) };
+    return this.#keys.derived;
   }
 
   async #post(path: string, body: object): Promise<Answer> {
     return accepted(await this.#connection.post(path, body));
   }
+}
+
+/**
+ * Both steps of SCRAM-SHA-256 over one connection. Rejects with RefusedError, with the errors of `Connection.post`, and when
+ * the cluster does not know the verifier.
+ * @param keysOf the box's keys for what the challenge asks
+ * @returns the second step's answer, which has the access token
+ */
+export async function admit(
+  connection: Connection,
+  { subscriberId, deviceId }: Pick<BoxOptions, "subscriberId" | "deviceId">,
+  keysOf: (challenge: Challenge) => ScramKeys | Promise<ScramKeys>,
+): Promise<Answer> {
+  const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
+  const challenge = accepted(await connection.post("/v1/authenticate/challenge", { deviceId, clientFirst }));
+  const serverFirst = String(challenge.body.serverFirst);
+  const keys = await keysOf(readChallenge(clientFirst, serverFirst));
+  const { clientFinal, expectedServerFinal } = clientFinalMessage(keys, clientFirst, serverFirst);
+  const answer = accepted(await connection.post("/v1/authenticate", { deviceId, clientFirst, clientFinal }));
+  if (answer.body.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
+  return answer;
 }
 
 function accepted(answer: Answer): Answer {
