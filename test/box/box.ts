@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Answer, Connection } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import {
   type Challenge,
   clientFinalMessage,
@@ -63,51 +63,42 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 /** A set-top box: authenticates with SCRAM-SHA-256, asks for services and reports their use. */
 export class Box {
   readonly #options: BoxOptions;
-  readonly #timeoutMs: number;
-  #connection: Connection;
+  /** By the URL that they go to: a test may ask several nodes. */
+  #connections = new Map<string, Connection>();
   /** The keys, and the salt and iteration count that they are for. */
   #keys: { readonly wanted: string; readonly derived: Promise<ScramKeys> } | null = null;
   #accessToken = "";
 
   constructor(options: BoxOptions) {
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#connection = new Connection(options.gatewayUrl, this.#timeoutMs);
   }
 
   /** Proves the password, checks that the cluster knows its verifier, and keeps the access token. */
   async authenticate(): Promise<AnsweredBy> {
-    const answer = await admit(this.#connection, this.#options, (challenge) => this.#keysOf(challenge));
-    this.#accessToken = String(answer.body.accessToken);
+    const post = (path: string, body: object): Promise<Record<string, unknown>> => this.#post(path, body);
+    const answer = await admit(post, this.#options, (challenge) => this.#keysOf(challenge));
+    this.#accessToken = String(answer.accessToken);
     return answeredBy(answer);
   }
 
   /** Whether the box may use a service, for example `channel:news-1`. Authenticate first. */
   async authorize(service: string): Promise<Authorization> {
     const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service });
-    return { ...answer.body, ...answeredBy(answer) } as unknown as Authorization;
+    return answer as unknown as Authorization;
   }
 
   /** Reports the use of a service. Authenticate first. Returns the id under which the cluster keeps the record. */
   async account(report: Report, gatewayUrl = this.#options.gatewayUrl): Promise<string> {
-    const body = { accessToken: this.#accessToken, ...report };
-    if (gatewayUrl === this.#options.gatewayUrl)
-      return String((await this.#post("/v1/accounting", body)).body.recordId);
-    const other = new Connection(gatewayUrl, this.#timeoutMs);
-    try {
-      return String(accepted(await other.post("/v1/accounting", body)).body.recordId);
-    } finally {
-      await other.drop();
-    }
+    const answer = await this.#post("/v1/accounting", { accessToken: this.#accessToken, ...report }, gatewayUrl);
+    return String(answer.recordId);
   }
 
-  /** What a power cut does: the connection and the access token are gone. Requests on their way reject. */
+  /** What a power cut does: connections and the access token are gone, requests on their way reject. */
   async cut(): Promise<void> {
-    const { gatewayUrl } = this.#options;
-    const lost = this.#connection;
+    const lost = this.#connections;
+    this.#connections = new Map();
     this.#accessToken = "";
-    this.#connection = new Connection(gatewayUrl, this.#timeoutMs);
-    await lost.drop();
+    for (const connection of lost.values()) await connection.drop();
   }
 
   #keysOf(challenge: Challenge): ScramKeys | Promise<ScramKeys> {
@@ -118,43 +109,51 @@ export class Box {
     return this.#keys.derived;
   }
 
-  async #post(path: string, body: object): Promise<Answer> {
-    return accepted(await this.#connection.post(path, body));
+  #post(path: string, body: object, gatewayUrl = this.#options.gatewayUrl): Promise<Record<string, unknown>> {
+    let connection = this.#connections.get(gatewayUrl);
+    if (connection === undefined) {
+      connection = new Connection(gatewayUrl, this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+      this.#connections.set(gatewayUrl, connection);
+    }
+    return ask(connection, path, body);
   }
 }
 
 /**
- * Both steps of SCRAM-SHA-256 over one connection. Rejects with RefusedError, with the errors of `Connection.post`, and when
- * the cluster does not know the verifier.
+ * Both steps of SCRAM-SHA-256. Rejects as `post` does, and when the cluster does not know the verifier.
  * @param keysOf the box's keys for what the challenge asks
  * @returns the second step's answer, which has the access token
  */
 export async function admit(
-  connection: Connection,
+  post: (path: string, body: object) => Promise<Record<string, unknown>>,
   { subscriberId, deviceId }: Pick<BoxOptions, "subscriberId" | "deviceId">,
   keysOf: (challenge: Challenge) => ScramKeys | Promise<ScramKeys>,
-): Promise<Answer> {
+): Promise<Record<string, unknown>> {
   const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
-  const challenge = accepted(await connection.post("/v1/authenticate/challenge", { deviceId, clientFirst }));
-  const serverFirst = String(challenge.body.serverFirst);
+  const serverFirst = String((await post("/v1/authenticate/challenge", { deviceId, clientFirst })).serverFirst);
   const keys = await keysOf(readChallenge(clientFirst, serverFirst));
   const { clientFinal, expectedServerFinal } = clientFinalMessage(keys, clientFirst, serverFirst);
-  const answer = accepted(await connection.post("/v1/authenticate", { deviceId, clientFirst, clientFinal }));
-  if (answer.body.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
+  const answer = await post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
+  if (answer.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
   return answer;
 }
 
-function accepted(answer: Answer): Answer {
-  const { status, body, headers } = answer;
-  if (status >= 200 && status < 300) return answer;
-  const seconds = Number(headers["retry-after"] ?? Number.NaN);
-  throw new RefusedError(status, String(body.detail), Number.isFinite(seconds) ? seconds : null);
+/** Posts, and returns the answer with who gave it. Rejects with RefusedError, and as `Connection.post` does. */
+export async function ask(connection: Connection, path: string, body: object): Promise<Record<string, unknown>> {
+  const answer = await connection.post(path, body);
+  const { status, headers } = answer;
+  if (status < 200 || status > 299) {
+    const seconds = Number(headers["retry-after"] ?? Number.NaN);
+    throw new RefusedError(status, String(answer.body.detail), Number.isFinite(seconds) ? seconds : null);
+  }
+  return {
+    ...answer.body,
+    partition: headers["aaa-partition"],
+    epoch: headers["aaa-epoch"],
+    sequence: headers["aaa-sequence"],
+  };
 }
 
-function answeredBy({ headers }: Answer): AnsweredBy {
-  return {
-    partition: String(headers["aaa-partition"]),
-    epoch: String(headers["aaa-epoch"]),
-    sequence: String(headers["aaa-sequence"]),
-  };
+function answeredBy({ partition, epoch, sequence }: Record<string, unknown>): AnsweredBy {
+  return { partition: String(partition), epoch: String(epoch), sequence: String(sequence) };
 }

@@ -1,16 +1,12 @@
 import { type Random, seeded } from "../replication/fuzz/random.ts";
-import { type Authorization, Box, RefusedError, type Report } from "./box.ts";
+import { type Authorization, Box, type BoxOptions, RefusedError, type Report } from "./box.ts";
 import { evening, GLANCE_MS, type Habits } from "./habits.ts";
 import { pause, persistently } from "./persistent.ts";
 import { Session } from "./session.ts";
 import type { Operation, Tally } from "./tally.ts";
 
 /** What a household has to prove who it is. */
-export interface Identity {
-  readonly subscriberId: string;
-  readonly deviceId: string;
-  readonly password: string;
-}
+export type Identity = Pick<BoxOptions, "subscriberId" | "deviceId" | "password">;
 
 /** What is the same for all households. */
 export interface World {

@@ -20,6 +20,7 @@ function isUsed({ succeeded, failures }: OperationReport): boolean {
 
 function operationLines(operation: string, report: OperationReport, seconds: number): string[] {
   const { succeeded, failures, givenUp, answerMs, waitMs } = report;
+  const blank = "".padEnd(14);
   const rate = `${succeeded} succeeded, ${rounded(succeeded / seconds)}/s`;
   const failed = Object.entries(failures).map(([kind, count]) => `${count} ${kind}`);
   return [
@@ -27,8 +28,8 @@ function operationLines(operation: string, report: OperationReport, seconds: num
     ...(failed.length === 0
       ? []
       : [
-          `  ${"".padEnd(14)}failed and sent again: ${failed.join(", ")}; given up: ${givenUp}`,
-          `  ${"".padEnd(14)}with all repeats had in ${milliseconds(waitMs)}`,
+          `  ${blank}failed: ${failed.join(", ")}; sent again, but for ${givenUp} that gave up`,
+          `  ${blank}with all repeats had in ${milliseconds(waitMs)}`,
         ]),
   ];
 }

@@ -1,4 +1,4 @@
-import { admit } from "../../box/box.ts";
+import { admit, ask } from "../../box/box.ts";
 import { Connection } from "../../box/connection.ts";
 import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
@@ -14,8 +14,13 @@ export function admissions(node: NodeUnderLoad): Subject {
     cpu: node.cpu,
     once: async (lane, box) => {
       connections[lane] ??= new Connection(node.url, TIMEOUT_MS);
+      const connection = connections[lane];
       const { keys, ...identity } = boxOfPopulation(box);
-      await admit(connections[lane], identity, () => keys);
+      await admit(
+        (path, body) => ask(connection, path, body),
+        identity,
+        () => keys,
+      );
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(connections.map((connection) => connection.drop()));

@@ -1,3 +1,4 @@
+import type { Identity } from "../../../node-service/src/signing-keys.ts";
 import { until } from "../../lib/until.ts";
 import { ServiceProcess } from "../../replication/fuzz/service-process.ts";
 import { type NodeState, Stack } from "../../replication/stack.ts";
@@ -13,6 +14,8 @@ export interface NodeUnderLoad extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
   cpu(): Promise<Cpu>;
+  /** An access token as the node gives it to a box that has authenticated. */
+  accessToken(identity: Identity): Promise<string>;
 }
 
 const DEADLINE = { deadlineMs: 300_000, intervalMs: 100 };
@@ -50,6 +53,7 @@ export async function startNode(
   return {
     url: node.url,
     pid: node.pid,
+    accessToken: (identity) => stack.accessToken(identity),
     cpu: async () => {
       const [service, database] = await Promise.all([node.pid, server.pid].map(cpuSecondsOfTree));
       return { service: service ?? 0, database: database ?? 0 };
