@@ -11,7 +11,12 @@ const BOXES = 20;
 /** What happens to the boxes, and what the people in front of them do. */
 const EVENING = {
   phases: [{ name: "boot", withinMs: 1_000 }, { name: "watch", forMs: 5_000 }, { name: "off" }],
-  habits: { services: ["channel:news", "channel:sports", "channel:opera"], stayMs: 2_000, interimMs: 2_000 },
+  habits: {
+    services: ["channel:news", "channel:sports", "channel:opera"],
+    stayMs: 2_000,
+    glanceMs: 500,
+    interimMs: 2_000,
+  },
   seed: 1,
   timeoutMs: 5_000,
   // A gateway finds a new node a few seconds late.

@@ -6,6 +6,8 @@ export interface Habits {
   readonly services: readonly string[];
   /** On average they stay with a channel for so long before they look for another. */
   readonly stayMs: number;
+  /** On average they look at a channel for so long while they zap. */
+  readonly glanceMs: number;
   /** So often a box says that it is still in use. */
   readonly interimMs: number;
 }
@@ -18,8 +20,6 @@ export interface Zapping {
 }
 
 const MOST_CHANNELS = 5;
-/** One channel is looked at for so long while zapping. */
-export const GLANCE_MS = { min: 300, max: 2_000 };
 
 /** Pure but for `random`: what one household does, for ever. The first channel is chosen at once. */
 export function* evening(habits: Habits, random: Random): Generator<Zapping, never> {

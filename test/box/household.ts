@@ -1,6 +1,6 @@
 import { type Random, seeded } from "../replication/fuzz/random.ts";
 import { type Authorization, Box, type BoxOptions, RefusedError, type Report } from "./box.ts";
-import { evening, GLANCE_MS, type Habits } from "./habits.ts";
+import { evening, type Habits } from "./habits.ts";
 import { pause, persistently } from "./persistent.ts";
 import { Session } from "./session.ts";
 import type { Operation, Tally } from "./tally.ts";
@@ -126,7 +126,7 @@ export class Household {
   /** Looks at some channels and stays with the last one, if it may be seen. */
   async #zap(services: readonly string[], { power, people }: Signals): Promise<void> {
     for (const [index, service] of services.entries()) {
-      if (index > 0) await pause(this.#random.between(GLANCE_MS.min, GLANCE_MS.max), people);
+      if (index > 0) await pause(this.#random.between(0, 2 * this.#world.habits.glanceMs), people);
       const permitted = await this.#mayUse(service, power);
       if (index < services.length - 1) continue;
       await this.#endSession(power);

@@ -53,6 +53,7 @@ const NUMBERS = {
 const FLAGS = ["json", "help"] as const;
 /** Of which there can be no half. */
 const WHOLE: readonly string[] = ["boxes", "first", "power-cuts", "seed"];
+const GLANCE_MS = 1_000;
 const HELP = "node test/box/main.ts --help prints the options";
 
 export interface Options {
@@ -87,7 +88,12 @@ export function optionsOf(args: readonly string[]): Options {
         password: numbered(text("password"), number("first") + index),
       })) satisfies Identity[],
       phases: [{ name: "install" }, { name: "boot", withinMs: ms("boot-seconds") }, watch, ...cuts, { name: "off" }],
-      habits: { services: text("services").split(","), stayMs: ms("stay-seconds"), interimMs: ms("interim-seconds") },
+      habits: {
+        services: text("services").split(","),
+        stayMs: ms("stay-seconds"),
+        glanceMs: GLANCE_MS,
+        interimMs: ms("interim-seconds"),
+      },
       seed: number("seed"),
       timeoutMs: number("timeout-ms"),
       patienceMs: ms("patience-seconds"),

@@ -58,7 +58,7 @@ function scenario(node: NodeService): Scenario {
       password: `password-s${index}`,
     })),
     phases: PHASES,
-    habits: { services: ["channel:news-1", "channel:opera"], stayMs: 300, interimMs: 200 },
+    habits: { services: ["channel:news-1", "channel:opera"], stayMs: 300, glanceMs: 100, interimMs: 200 },
     seed: 1,
     run: "run",
     timeoutMs: 10_000,

@@ -11,7 +11,7 @@ const scenario = (gateway: ScriptedGateway, phases: readonly Phase[], over: Part
     password: "secret",
   })),
   phases,
-  habits: { services: ["channel:news"], stayMs: 1_000, interimMs: 1_000 },
+  habits: { services: ["channel:news"], stayMs: 1_000, glanceMs: 100, interimMs: 1_000 },
   seed: 1,
   run: "run",
   timeoutMs: 5_000,
