@@ -4,14 +4,16 @@ import { once } from "node:events";
 import { encodeAccessRequest, isAccepted } from "./packet.ts";
 
 const IDS = 256;
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
+/** A packet may be lost, on loopback too, and is then sent again as it was (RFC 2865 section 2.5). */
+const RESEND_MS = 1_000;
 const BUFFER_BYTES = 4 * 2 ** 20;
 
 interface Waiting {
   readonly authenticator: Buffer;
   readonly accepted: () => void;
   readonly failed: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timers: readonly NodeJS.Timeout[];
 }
 
 /** Asks a RADIUS server on loopback for boxes; has up to 256 requests under way. */
@@ -40,22 +42,19 @@ export class RadiusClient implements AsyncDisposable {
   access(userName: string, password: string, timeoutMs = TIMEOUT_MS): Promise<void> {
     const id = this.#freeId();
     const authenticator = randomFillSync(Buffer.allocUnsafe(16));
+    const packet = encodeAccessRequest({ id, authenticator, userName, password }, this.#secret);
     return new Promise((accepted, failed) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        failed(new Error(`${userName} was not answered within ${timeoutMs} ms`));
-      }, timeoutMs);
-      this.#waiting.set(id, { authenticator, accepted, failed, timer });
-      this.#socket.send(encodeAccessRequest({ id, authenticator, userName, password }, this.#secret));
+      const giveUp = (): void => {
+        this.#forget(id)?.failed(new Error(`${userName} was not answered within ${timeoutMs} ms`));
+      };
+      const timers = [setTimeout(giveUp, timeoutMs), setInterval(() => this.#socket.send(packet), RESEND_MS)];
+      this.#waiting.set(id, { authenticator, accepted, failed, timers });
+      this.#socket.send(packet);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { timer, failed } of this.#waiting.values()) {
-      clearTimeout(timer);
-      failed(new Error("the client was closed"));
-    }
-    this.#waiting.clear();
+    for (const id of [...this.#waiting.keys()]) this.#forget(id)?.failed(new Error("the client was closed"));
     const closed = once(this.#socket, "close");
     this.#socket.close();
     await closed;
@@ -69,13 +68,18 @@ export class RadiusClient implements AsyncDisposable {
   }
 
   #answered(packet: Buffer): void {
-    const id = packet.length > 1 ? packet.readUInt8(1) : -1;
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#forget(packet.length > 1 ? packet.readUInt8(1) : -1);
     // Late, or nobody's.
     if (waiting === undefined) return;
-    this.#waiting.delete(id);
-    clearTimeout(waiting.timer);
     if (isAccepted(packet, waiting.authenticator, this.#secret)) waiting.accepted();
     else waiting.failed(new Error(`the server did not accept: ${packet.toString("hex", 0, 4)}…`));
+  }
+
+  /** What waited for an answer with this id, and does no more. */
+  #forget(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    for (const timer of waiting?.timers ?? []) clearTimeout(timer);
+    return waiting;
   }
 }
