@@ -19,6 +19,15 @@ test("with a users file no database is asked", () => {
   expect(conf).not.toContain("radius_db");
 });
 
+test("as packaged it goes through what Debian's site does, and asks Debian's queries", () => {
+  const conf = radiusdConf({ ...common, backend: "packaged-sql", database });
+  expect(conf).toMatch(
+    /authorize \{\s+filter_username\s+preprocess[\s\S]+files\s+sql\s+expiration\s+logintime\s+pap\s+\}/,
+  );
+  expect(conf).toContain("mods-config/sql/main/postgresql/queries.conf");
+  expect(conf).not.toContain("_query = ");
+});
+
 test("it listens on loopback alone and knows nobody else", () => {
   const conf = radiusdConf({ ...common, backend: "files" });
   expect(conf.match(/ipaddr = \S+/g)).toEqual(["ipaddr = 127.0.0.1", "ipaddr = 127.0.0.1"]);

@@ -1,5 +1,8 @@
-/** What a FreeRADIUS asks: a PostgreSQL (rlm_sql), or the file that it has read when it started (rlm_files). */
-export type Backend = "sql" | "files";
+/**
+ * What a FreeRADIUS asks: a PostgreSQL (rlm_sql), or the file that it has read when it started (rlm_files). With
+ * `packaged-sql` it goes through the modules, and asks the queries, of Debian's own configuration with SQL switched on.
+ */
+export type Backend = "sql" | "files" | "packaged-sql";
 
 export interface RadiusConfig {
   readonly backend: Backend;
@@ -7,16 +10,59 @@ export interface RadiusConfig {
   readonly secret: string;
   /** Where the configuration and everything that the server writes is. */
   readonly folder: string;
-  /** For `sql`. */
+  /** For both that ask one. */
   readonly database?: { readonly host: string; readonly port: number; readonly name: string; readonly user: string };
 }
 
 // Each with a connection of its own. On one core more of them, up to 16, made neither backend faster.
 const THREADS = 2;
+/** Debian's configuration. */
+const PACKAGED = "/etc/freeradius/3.0";
+
+/** What is gone through to authorize a request; Debian's list is that of sites-available/default, without EAP and LDAP. */
+const AUTHORIZE: Readonly<Record<Backend, readonly string[]>> = {
+  sql: ["sql", "pap"],
+  files: ["files", "pap"],
+  "packaged-sql": [
+    ...["filter_username", "preprocess", "chap", "mschap", "digest", "suffix", "files", "sql"],
+    ...["expiration", "logintime", "pap"],
+  ],
+};
+
+const MODULES: Readonly<Record<Backend, (config: RadiusConfig) => string>> = {
+  sql: (config) => PAP + sqlModule(config, QUERY),
+  files: ({ folder }) => `${PAP}files {\n usersfile = ${folder}/users\n}\n`,
+  "packaged-sql": (config) =>
+    ["always", "expr", "preprocess", "chap", "mschap", "digest", "realm", "files", "expiration", "logintime", "pap"]
+      .map((module) => `$INCLUDE ${PACKAGED}/mods-available/${module}\n`)
+      .join("") + sqlModule(config, PACKAGED_QUERIES),
+};
+
+const PAP = "pap {\n normalise = no\n}\n";
+
+/** The query is Debian's, without those for reply items and groups that follow it. */
+const QUERY = `
+  read_groups = no
+  read_profiles = no
+  sql_user_name = "%{User-Name}"
+  authorize_check_query = "SELECT id, UserName, Attribute, Value, Op FROM radcheck WHERE Username = '%{SQL-User-Name}' ORDER BY id"`;
+
+const PACKAGED_QUERIES = `
+  acct_table1 = radacct
+  acct_table2 = radacct
+  postauth_table = radpostauth
+  authcheck_table = radcheck
+  groupcheck_table = radgroupcheck
+  authreply_table = radreply
+  groupreply_table = radgroupreply
+  usergroup_table = radusergroup
+  client_table = nas
+  group_attribute = SQL-Group
+  $INCLUDE ${PACKAGED}/mods-config/sql/main/postgresql/queries.conf`;
 
 /**
- * Pure: a radiusd.conf that does for an Access-Request with PAP what has to be done and nothing else: one lookup, by one
- * indexed query or in memory, and the comparison. No groups, no reply items, no accounting, no log, nothing after it.
+ * Pure: a radiusd.conf for Access-Requests with PAP: one lookup, by one indexed query or in memory, the comparison and nothing
+ * else, unless it is to do what Debian's does. There is no accounting, no log and nothing after it in any case.
  */
 export function radiusdConf(config: RadiusConfig): string {
   const { backend, folder, port, secret } = config;
@@ -24,7 +70,8 @@ export function radiusdConf(config: RadiusConfig): string {
 prefix = /usr
 libdir = /usr/lib/freeradius
 name = radiusd
-confdir = ${folder}
+confdir = ${PACKAGED}
+modconfdir = ${PACKAGED}/mods-config
 logdir = ${folder}
 run_dir = ${folder}
 db_dir = ${folder}
@@ -59,10 +106,10 @@ thread pool {
   auto_limit_acct = no
 }
 modules {
-  pap {
-    normalise = no
-  }
-${backend === "sql" ? sqlModule(config) : filesModule(config)}
+${MODULES[backend](config)}
+}
+policy {
+$INCLUDE ${PACKAGED}/policy.d/filter
 }
 server bench {
   listen {
@@ -71,8 +118,7 @@ server bench {
     port = ${port}
   }
   authorize {
-    ${backend}
-    pap
+    ${AUTHORIZE[backend].join("\n    ")}
   }
   authenticate {
     Auth-Type PAP {
@@ -83,35 +129,25 @@ server bench {
 `;
 }
 
-function filesModule({ folder }: RadiusConfig): string {
-  return `  files {
-    usersfile = ${folder}/users
-  }`;
-}
-
-/** The query is Debian's own, mods-config/sql/main/postgresql/queries.conf. */
-function sqlModule({ database }: RadiusConfig): string {
-  if (database === undefined) throw new Error("the backend sql needs a database");
+function sqlModule({ backend, database }: RadiusConfig, queries: string): string {
+  if (database === undefined) throw new Error(`the backend ${backend} needs a database`);
   const { host, port, name, user } = database;
-  return `  sql {
-    driver = "rlm_sql_postgresql"
-    dialect = "postgresql"
-    radius_db = "host=${host} port=${port} dbname=${name} user=${user}"
-    read_clients = no
-    read_groups = no
-    read_profiles = no
-    delete_stale_sessions = no
-    sql_user_name = "%{User-Name}"
-    authorize_check_query = "SELECT id, UserName, Attribute, Value, Op FROM radcheck WHERE Username = '%{SQL-User-Name}' ORDER BY id"
-    pool {
-      start = ${THREADS}
-      min = ${THREADS}
-      max = ${THREADS}
-      spare = 0
-      uses = 0
-      retry_delay = 1
-      lifetime = 0
-      idle_timeout = 0
-    }
-  }`;
+  return `sql {
+  driver = "rlm_sql_postgresql"
+  dialect = "postgresql"
+  radius_db = "host=${host} port=${port} dbname=${name} user=${user}"
+  read_clients = no
+  delete_stale_sessions = no
+${queries}
+  pool {
+    start = ${THREADS}
+    min = ${THREADS}
+    max = ${THREADS}
+    spare = 0
+    uses = 0
+    retry_delay = 1
+    lifetime = 0
+    idle_timeout = 0
+  }
+}`;
 }

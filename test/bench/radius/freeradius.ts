@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chown, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { run } from "../../lib/run.ts";
 import { startCommand } from "../../services/api-server-process.ts";
-import { ownedFolder, removeFolder, USER } from "../../services/folders.ts";
+import { ownedFolder, removeFolder } from "../../services/folders.ts";
 import { freePorts } from "../../services/ports.ts";
 import { type Postgresql, startPostgresql } from "../../services/postgresql.ts";
 import { pin, SUBJECT_CORE } from "../boxes/cores.ts";
@@ -15,11 +16,12 @@ import { ensureFreeradius } from "./install.ts";
 import { fillRadcheck, writeUsers } from "./population.ts";
 
 const DATABASE = "radius";
+const SERVER = "freerad";
 const TRIES_MS = 200;
 
 /**
- * Debian's FreeRADIUS as a subject: an Access-Request with PAP for a box of the population, and its Access-Accept. It runs as a
- * user without rights, on a free port of loopback; with `sql` it has a PostgreSQL of its own on the core of subjects.
+ * Debian's FreeRADIUS as a subject: an Access-Request with PAP for a box of the population, and its Access-Accept. It runs as
+ * Debian's user for it, on a free port of loopback; if it asks a PostgreSQL, that is its own, on the core of subjects too.
  */
 export async function startFreeradius(options: {
   readonly backend: Backend;
@@ -29,15 +31,15 @@ export async function startFreeradius(options: {
   await ensureFreeradius();
   await using owned = new AsyncDisposableStack();
   const folder = owned.adopt(await ownedFolder(), removeFolder);
-  const postgresql = backend === "sql" ? owned.use(await databaseOf(population)) : null;
+  const postgresql = backend === "files" ? null : owned.use(await databaseOf(population));
   if (backend === "files") await writeUsers(join(folder, "users"), population);
   const secret = randomBytes(12).toString("hex");
   const [port = 0] = await freePorts(1);
   const database = postgresql && { host: postgresql.host, port: postgresql.port, name: DATABASE, user: "postgres" };
   const conf = radiusdConf({ backend, port, secret, folder, ...(database && { database }) });
   await writeFile(join(folder, "radiusd.conf"), conf, { mode: 0o640 });
-  await chown(join(folder, "radiusd.conf"), USER, USER);
-  const program = await startCommand(unprivileged("freeradius", "-f", "-d", folder), join(folder, "log"));
+  await run("chown", ["-R", `${SERVER}:${SERVER}`, folder]);
+  const program = await startCommand(asServer("freeradius", "-f", "-l", "stdout", "-d", folder), join(folder, "log"));
   owned.defer(() => program.end("SIGTERM"));
   const client = owned.use(await RadiusClient.connect(port, secret));
   const access = (box: number, timeoutMs?: number): Promise<void> => {
@@ -81,9 +83,8 @@ async function cpuOf(pid: number, postgresql: Postgresql | null): Promise<Cpu> {
   return { service, database };
 }
 
-/** A command as the user of our images, where this process may choose. It ends with this process. */
-function unprivileged(command: string, ...args: readonly string[]): [string, ...string[]] {
-  if (process.getuid?.() !== 0) return [command, ...args];
-  const user = ["--reuid", String(USER), "--regid", String(USER), "--clear-groups", "--no-new-privs"];
+/** A command as the user of Debian's package, who may read its configuration. It ends with this process. */
+function asServer(command: string, ...args: readonly string[]): [string, ...string[]] {
+  const user = ["--reuid", SERVER, "--regid", SERVER, "--clear-groups", "--no-new-privs"];
   return ["setpriv", ...user, "--pdeathsig", "KILL", "--", command, ...args];
 }
