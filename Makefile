@@ -50,8 +50,8 @@ crds: $(READY) ## Regenerate the CRD and docs/reference.md from the schema
 asyncapi: $(READY) ## Regenerate docs/asyncapi.json from the contract between the services
 	@node contract/src/generate.ts
 
-openapi: $(READY) ## Regenerate docs/oss-openapi.json from the table of operations
-	@node oss-service/src/api/generate.ts
+openapi: $(READY) ## Regenerate docs/oss-openapi.json and docs/node-openapi.json from the tables of operations
+	@node oss-service/src/api/generate.ts && node node-service/src/api/generate.ts
 
 # Node 24 itself comes with the packages.
 $(READY): package-lock.json

@@ -8,7 +8,6 @@ import {
   type Env,
   portOf,
   type RunningService,
-  readSecret,
   required,
   runForever,
   Wake,
@@ -17,18 +16,21 @@ import { drained } from "./accounting/drain.ts";
 import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
+import { openApiRoute } from "./api/openapi.ts";
 import { boxRoutes } from "./boxes.ts";
+import { followKeys } from "./key-file.ts";
 import { createMetrics } from "./metrics.ts";
 import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
 import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
 import { readDatabaseVersion } from "./reads.ts";
-import { SigningKeys } from "./signing-keys.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
 const SESSION_CONNECTIONS = 4;
+// A box sends little, and at once.
+const LIMITS = { headersMs: 10_000, requestMs: 10_000, bodyBytes: 256 * 1024, connections: 10_000 };
 // Less than the pod's grace period, see the operator.
 const DRAIN_MS = 20_000;
 
@@ -46,16 +48,21 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     stalenessLimit(env),
   );
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
-  const keys = SigningKeys.parse(await readSecret(keysFile));
 
-  const metrics = createMetrics(partition, () => countUndelivered(boxPool));
+  const metrics = createMetrics(
+    partition,
+    () => countUndelivered(boxPool),
+    () => keyFile.isBroken(),
+  );
   const app = createHttp({
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
     describeErrors,
     notReady: () => notReady(),
+    limits: LIMITS,
   });
   const log = app.log;
+  const { keys, ...keyFile } = await followKeys(keysFile, log);
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
@@ -74,6 +81,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     accountingRoutes({ pool: boxPool, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
   );
   await app.register(partitionRoute(boxPool, partition));
+  await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
 
   const stopping = new AbortController();
@@ -98,6 +106,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   return {
     url,
     async stop() {
+      keyFile.stop();
       await app.close();
       const left = await drained(sessionPool, DRAIN_MS);
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");

@@ -1,8 +1,15 @@
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from "fastify";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from "fastify";
 import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { isDatabaseAway } from "./database.ts";
+import { type HttpLimits, refuseClient, STREAMING, serverOptions } from "./http-limits.ts";
 import { Problem } from "./problem.ts";
 
 export type Logger = FastifyBaseLogger;
@@ -14,14 +21,25 @@ export interface HttpOptions {
   readonly notReady: () => Promise<string | null>;
   /** Turns validation errors of a TypeBox schema into lines for the caller. */
   readonly describeErrors: (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
+  /** By default those of a service that is sent long streams. */
+  readonly limits?: HttpLimits;
 }
 
 /** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
-export function createHttp({ logLevel, registry, notReady, describeErrors }: HttpOptions): FastifyInstance {
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { logLevel, registry, notReady, describeErrors, limits = STREAMING } = options;
   const app = fastify({
+    http: serverOptions(limits),
+    requestTimeout: limits.requestMs,
+    bodyLimit: limits.bodyBytes,
+    clientErrorHandler: refuseClient,
+    // What comes before any route, as a path that cannot be decoded.
+    frameworkErrors: (error, request, reply) => answerProblem(reply, problemOf(error, request.log, request.url)),
     logger: { level: logLevel, base: null },
     logController: new LogController({ disableRequestLogging: true }),
   });
+
+  app.server.maxConnections = limits.connections;
 
   app.setValidatorCompiler<TSchema>(({ schema }) => {
     const validator = Compile(schema);
@@ -32,10 +50,7 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
     };
   });
 
-  app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, request.log, request.url);
-    return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
-  });
+  app.setErrorHandler((error, request, reply) => answerProblem(reply, problemOf(error, request.log, request.url)));
 
   app.setNotFoundHandler((request) => {
     throw new Problem(404, "no-such-route", `there is no ${request.method} ${request.url.split("?")[0]}`);
@@ -49,6 +64,10 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
   });
   app.get("/metrics", async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   return app;
+}
+
+function answerProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
 }
 
 /** What is answered to a caller because of an error, which is logged when it is the service's own fault. */

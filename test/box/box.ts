@@ -16,6 +16,8 @@ export interface BoxOptions {
   /** The password, or the keys that were derived from it before. */
   readonly password: string | ScramKeys;
   readonly deviceId: string;
+  /** What a device has to name that OSS knows with one. */
+  readonly macAddress?: string;
   /** After this long without an answer a request fails. */
   readonly timeoutMs?: number;
 }
@@ -68,6 +70,7 @@ export class Box {
   /** The keys, and the salt and iteration count that they are for. */
   #keys: { readonly wanted: string; readonly derived: Promise<ScramKeys> } | null = null;
   #accessToken = "";
+  #refreshToken = "";
 
   constructor(options: BoxOptions) {
     this.#options = options;
@@ -78,12 +81,20 @@ export class Box {
     const post = (path: string, body: object): Promise<Record<string, unknown>> => this.#post(path, body);
     const answer = await admit(post, this.#options, (challenge) => this.#keysOf(challenge));
     this.#accessToken = String(answer.accessToken);
+    this.#refreshToken = String(answer.refreshToken);
+    return answeredBy(answer);
+  }
+
+  /** Gets another access token without the password. Authenticate first. */
+  async refresh(gatewayUrl = this.#options.gatewayUrl): Promise<AnsweredBy> {
+    const answer = await this.#post("/v1/authenticate/refresh", { refreshToken: this.#refreshToken }, gatewayUrl);
+    this.#accessToken = String(answer.accessToken);
     return answeredBy(answer);
   }
 
   /** Whether the box may use a service, for example `channel:news-1`. Authenticate first. */
-  async authorize(service: string): Promise<Authorization> {
-    const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service });
+  async authorize(service: string, gatewayUrl = this.#options.gatewayUrl): Promise<Authorization> {
+    const answer = await this.#post("/v1/authorize", { accessToken: this.#accessToken, service }, gatewayUrl);
     return answer as unknown as Authorization;
   }
 
@@ -98,6 +109,7 @@ export class Box {
     const lost = this.#connections;
     this.#connections = new Map();
     this.#accessToken = "";
+    this.#refreshToken = "";
     for (const connection of lost.values()) await connection.drop();
   }
 
@@ -126,14 +138,14 @@ export class Box {
  */
 export async function admit(
   post: (path: string, body: object) => Promise<Record<string, unknown>>,
-  { subscriberId, deviceId }: Pick<BoxOptions, "subscriberId" | "deviceId">,
+  { subscriberId, deviceId, macAddress }: Pick<BoxOptions, "subscriberId" | "deviceId" | "macAddress">,
   keysOf: (challenge: Challenge) => ScramKeys | Promise<ScramKeys>,
 ): Promise<Record<string, unknown>> {
   const clientFirst = clientFirstMessage(subscriberId, randomBytes(18).toString("base64"));
   const serverFirst = String((await post("/v1/authenticate/challenge", { deviceId, clientFirst })).serverFirst);
   const keys = await keysOf(readChallenge(clientFirst, serverFirst));
   const { clientFinal, expectedServerFinal } = clientFinalMessage(keys, clientFirst, serverFirst);
-  const answer = await post("/v1/authenticate", { deviceId, clientFirst, clientFinal });
+  const answer = await post("/v1/authenticate", { deviceId, macAddress, clientFirst, clientFinal });
   if (answer.serverFinal !== expectedServerFinal) throw new Error("the cluster does not know this box's verifier");
   return answer;
 }

@@ -1,5 +1,6 @@
 import { createHash, createHmac, createSecretKey, pbkdf2, pbkdf2Sync } from "node:crypto";
 import { promisify } from "node:util";
+import { saslprep } from "@mongodb-js/saslprep";
 
 // The box's half of SCRAM-SHA-256, written from RFC 5802 and RFC 7677 without a look at the server's half.
 
@@ -7,6 +8,9 @@ const derive = promisify(pbkdf2);
 // Given the bytes themselves, Node.js takes twice as long.
 const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", createSecretKey(key)).update(text).digest();
 const sha256 = (data: Buffer): Buffer => createHash("sha256").update(data).digest();
+
+/** As RFC 4013 wants it of whoever asks. */
+const prepared = (text: string): string => saslprep(text, { allowUnassigned: true });
 
 /** What follows from a password for one salt and iteration count; a box may keep it in the password's place. */
 export interface ScramKeys {
@@ -25,7 +29,7 @@ export interface Challenge {
 
 /** The first message of the exchange. Commas and equals signs of the name are written as RFC 5802 section 5.1 wants. */
 export function clientFirstMessage(name: string, nonce: string): string {
-  const saslName = name.replaceAll("=", "=3D").replaceAll(",", "=2C");
+  const saslName = prepared(name).replaceAll("=", "=3D").replaceAll(",", "=2C");
   return `n,,n=${saslName},r=${nonce}`;
 }
 
@@ -46,7 +50,7 @@ export async function deriveKeys(password: string, challenge: Challenge): Promis
 }
 
 function derivation(password: string, { salt, iterations }: Challenge) {
-  return [password.normalize("NFKC"), Buffer.from(salt, "base64"), iterations, 32, "sha256"] as const;
+  return [prepared(password), Buffer.from(salt, "base64"), iterations, 32, "sha256"] as const;
 }
 
 /** The keys that follow from a salted password. */

@@ -9,7 +9,7 @@ import { neverSynced } from "../partition/staleness.ts";
 import { AccessToken, identityOf, type SigningKeys } from "../signing-keys.ts";
 import { type Acceptance, acceptRecord } from "./outbox.ts";
 
-const AccountingRequest = Type.Object(
+export const AccountingRequest = Type.Object(
   { accessToken: AccessToken, ...AccountingReport.properties },
   { additionalProperties: false },
 );

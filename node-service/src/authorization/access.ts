@@ -1,13 +1,16 @@
 import type { Account, HeldEntitlement } from "../reads.ts";
 
-export type Reason =
-  | "Entitled"
-  | "SubscriberNotActive"
-  | "DeviceNotActive"
-  | "NotEntitled"
-  | "EntitlementSuspended"
-  | "EntitlementNotYetValid"
-  | "EntitlementExpired";
+/** Why a box may use a service, or may not. */
+export const reasons = [
+  "Entitled",
+  "SubscriberNotActive",
+  "DeviceNotActive",
+  "NotEntitled",
+  "EntitlementSuspended",
+  "EntitlementNotYetValid",
+  "EntitlementExpired",
+] as const;
+export type Reason = (typeof reasons)[number];
 
 export interface Decision {
   readonly decision: "Permit" | "Deny";

@@ -5,10 +5,11 @@ import { readAccount, readEntitlements } from "../reads.ts";
 import { AccessToken, identityOf } from "../signing-keys.ts";
 import { decideAccess } from "./access.ts";
 
-const AuthorizeRequest = Type.Object(
+export const AuthorizeRequest = Type.Object(
   {
     accessToken: AccessToken,
-    service: Type.String({ minLength: 1, maxLength: 128 }),
+    // PostgreSQL has no U+0000 and no half of a surrogate pair.
+    service: Type.String({ minLength: 1, maxLength: 128, pattern: "^[^\\u0000\\ud800-\\udfff]+$" }),
   },
   { additionalProperties: false },
 );

@@ -1,25 +1,26 @@
+import {
+  type Admission,
+  AuthenticateRequest,
+  type Challenge,
+  ChallengeRequest,
+} from "../../../node-service/src/authentication/schemas.ts";
 import type { Routes } from "../boxes/bare-main.ts";
 
-const text = (maxLength: number) => ({ type: "string", minLength: 1, maxLength });
-const message = text(1024);
-const challenge = { deviceId: text(64), clientFirst: message };
-
-/** What a node takes and answers in both steps, as long as it is there; nothing is computed. */
+/** The routes of a node, with the same schemas and answers as long as a node's, for which nothing is computed. */
 export const routes: Routes = (app) => {
-  const body = (properties: object) => ({
-    schema: { body: { type: "object", required: Object.keys(properties), additionalProperties: false, properties } },
-  });
-  app.post("/v1/authenticate/challenge", body(challenge), async () => CHALLENGE_ANSWER);
-  app.post("/v1/authenticate", body({ ...challenge, clientFinal: message }), async () => ADMISSION_ANSWER);
+  app.post("/v1/authenticate/challenge", { schema: { body: ChallengeRequest } }, async () => CHALLENGE_ANSWER);
+  app.post("/v1/authenticate", { schema: { body: AuthenticateRequest } }, async () => ADMISSION_ANSWER);
 };
 
 const NONCE = "a".repeat(24 + 56);
-const CHALLENGE_ANSWER = { serverFirst: `r=${NONCE},s=${"a".repeat(24)},i=4096` };
-const ADMISSION_ANSWER = {
+const CHALLENGE_ANSWER: Challenge = { serverFirst: `r=${NONCE},s=${"a".repeat(24)},i=4096` };
+const ADMISSION_ANSWER: Admission = {
   serverFinal: `v=${"a".repeat(44)}`,
   accessToken: "a".repeat(250),
   tokenType: "Bearer",
   expiresIn: 3600,
+  refreshToken: "a".repeat(250),
+  refreshExpiresIn: 86_400,
 };
 
 const CLIENT_FIRST = `n,,n=subscriber-12345,r=${"a".repeat(24)}`;
