@@ -23,8 +23,12 @@ import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
 import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
-import { readDatabaseVersion } from "./reads.ts";
+import { measureReadModel } from "./read-model/metrics.ts";
+import { ReadModel } from "./read-model/read-model.ts";
+import { memoryLimits } from "./read-model/settings.ts";
+import { readDatabaseVersion, readPieces } from "./reads.ts";
 import { SigningKeys } from "./signing-keys.ts";
+import { Tokens } from "./tokens.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
@@ -45,10 +49,14 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     required(env, "PARTITION", "the node's name, the same after every restart"),
     stalenessLimit(env),
   );
+  const limits = memoryLimits(env);
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
   const keys = SigningKeys.parse(await readSecret(keysFile));
 
+  const readModel = new ReadModel({ limitBytes: limits.readModel, read: (keys) => readPieces(boxPool, keys) });
+  const tokens = new Tokens(keys, limits.tokens);
   const metrics = createMetrics(partition, () => countUndelivered(boxPool));
+  measureReadModel(metrics.registry, readModel);
   const app = createHttp({
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
@@ -68,7 +76,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
       () => "the database cannot be used",
     );
   };
-  await app.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now: () => new Date() }));
+  await app.register(boxRoutes({ keys, tokens, partition, readModel, metrics, now: () => new Date() }));
   const wake = new Wake();
   await app.register(
     accountingRoutes({ pool: boxPool, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
@@ -86,6 +94,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     commitPool,
     migrations,
     partition,
+    follower: readModel,
     metrics,
     log,
   };

@@ -40,6 +40,8 @@ interface Key {
 export class SigningKeys {
   readonly #signing: Key;
   readonly #keys: readonly Key[];
+  /** Changes whenever the keys do. */
+  readonly revision = 0;
 
   private constructor(signing: Key, keys: readonly Key[]) {
     this.#signing = signing;

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { mayAuthenticate } from "../authorization/access.ts";
 import type { BoxDeps } from "../boxes.ts";
-import { readAccount } from "../reads.ts";
+import { accountOf } from "../reads.ts";
 import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
 import { issueNonce, verifyNonce } from "./server-nonce.ts";
 
@@ -18,14 +18,14 @@ const AuthenticateRequest = Type.Object(
 );
 
 /** Admits boxes: SCRAM-SHA-256 in two steps, each of which may come to another node. */
-export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics, now }: BoxDeps): void {
+export function authenticationRoutes(app: FastifyInstance, { readModel, keys, metrics, now }: BoxDeps): void {
   app.post<{ Body: Type.Static<typeof ChallengeRequest> }>(
     "/v1/authenticate/challenge",
     { schema: { body: ChallengeRequest } },
     async ({ body: { deviceId, clientFirst } }) => {
       const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
       const { subscriberId, nonce } = first;
-      const { subscriber } = await readAccount(pool, subscriberId, deviceId);
+      const { subscriber } = await readModel.answer(accountOf(subscriberId, deviceId));
       const serverPart = issueNonce(keys, { clientNonce: nonce, subscriberId, deviceId }, now());
       const credential = subscriber?.credential ?? decoyCredential(keys, subscriberId);
       return { serverFirst: serverFirst(nonce + serverPart, credential) };
@@ -40,7 +40,7 @@ export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics
       const final = parseClientFinal(clientFinal) ?? refuseMessage("clientFinal", "c=biws,r=<nonce>,p=<proof>");
       const { subscriberId, nonce: clientNonce } = first;
       const fresh = verifyNonce(keys, final.nonce, { clientNonce, subscriberId, deviceId }, now());
-      const account = await readAccount(pool, subscriberId, deviceId);
+      const account = await readModel.answer(accountOf(subscriberId, deviceId));
       const credential = account.subscriber?.credential ?? decoyCredential(keys, subscriberId);
       const signature = verifyProof(credential, first, final);
       // One answer for every cause, so that nobody learns which names exist.

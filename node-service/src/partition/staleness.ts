@@ -1,5 +1,6 @@
 import { type Env, integerOf, Problem, wordOf } from "@aaa-cluster/service-kit";
 import type { Partition } from "./partition.ts";
+import type { Place } from "./watermark.ts";
 
 const STALE_READS = ["Serve", "Refuse"] as const;
 const MAX_LAG_SECONDS = 30;
@@ -38,9 +39,9 @@ export function minSequenceOf(header: string | string[] | undefined): bigint {
 }
 
 /** Why a box that has seen the stream at `minSequence` must not be answered from before it, or null. */
-export function regressOf({ watermark }: Partition, minSequence: bigint): Problem | null {
-  if (watermark.sequence >= minSequence) return null;
-  return stale(`is at ${watermark.sequence} of the stream, and ${minSequence} is asked for`);
+export function regressOf({ sequence }: Place, minSequence: bigint): Problem | null {
+  if (sequence >= minSequence) return null;
+  return stale(`is at ${sequence} of the stream, and ${minSequence} is asked for`);
 }
 
 export function neverSynced(): Problem {
