@@ -36,7 +36,7 @@ export function asyncapi(): object {
     channels: {
       broadcasts: {
         address: DEFAULT_OSS_EXCHANGE,
-        description: `The exchange of the broadcasts, which may have another name. Each node binds its quorum queue ${partitionQueue("<partition>")} to it, with one active consumer.`,
+        description: `The exchange of the broadcasts, which may have another name. Each node binds its quorum queue ${partitionQueue("<partition>")} to it, with one active consumer. Events that wait together come in one message, as an array of them, in which each follows the one before.`,
         messages: messagesOf([...events, "StreamPosition"]),
         bindings: exchange(DEFAULT_OSS_EXCHANGE, "fanout"),
       },

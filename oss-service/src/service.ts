@@ -13,6 +13,7 @@ import {
   required,
   runForever,
   SettingsError,
+  UNFLUSHED,
   untilDone,
 } from "@aaa-cluster/service-kit";
 import { accountingSession } from "./accounting/consumer.ts";
@@ -54,6 +55,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   const log = app.log;
   const pool = await createPool(database, SESSION_CONNECTIONS, log);
   const provisioningPool = await createPool(database, PROVISIONING_CONNECTIONS, log, BY_KEY);
+  const notesPool = await createPool(database, 1, log, UNFLUSHED);
   const duty = new RelayDuty();
   await app.register(provisioningRoutes({ pool: provisioningPool, apiToken, metrics }));
   await app.register(accountingRoutes(pool, apiToken));
@@ -69,7 +71,7 @@ export async function startOssService(env: Env): Promise<OssService> {
     await Promise.all([
       runForever(
         "relay",
-        (context) => relaySession({ broker, database, exchange, instance }, metrics, duty, context),
+        (context) => relaySession({ broker, database, notesPool, exchange, instance }, metrics, duty, context),
         forever,
       ),
       runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
@@ -91,7 +93,7 @@ export async function startOssService(env: Env): Promise<OssService> {
       await app.close();
       stopping.abort();
       await working;
-      await Promise.all([pool.end(), provisioningPool.end()]);
+      await Promise.all([pool, provisioningPool, notesPool].map((each) => each.end()));
     },
   };
 }

@@ -33,6 +33,7 @@ async function makeTables(
 ): Promise<void> {
   const options = `-c plan_cache_mode=force_generic_plan ${session}`;
   pool = new pg.Pool({ connectionString: database.url, max: 1, options });
+  pool.on("error", () => {}); // The database is taken away with its sessions.
   await migrate(pool, new URL(`../../${service}/src/migrations/`, import.meta.url), log);
   // It would look at the tables anew, and the plans would be made again: what is measured is the time until then.
   for (const table of tables) await pool.query(`alter table ${table} set (autovacuum_enabled = false)`);

@@ -136,7 +136,7 @@ export class ReadModel implements Known, Follower {
     for (const watch of this.#watches) watch.replaced();
   }
 
-  /** Where in the stream everything is that it answers: what is committed, which is the node's watermark or ahead of it. */
+  /** The place in the stream at which everything is that it answers. */
   get place(): Place {
     return this.#watermark.place;
   }
