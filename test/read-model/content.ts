@@ -1,5 +1,6 @@
 import type { ReceivedEvent } from "@aaa-cluster/contract";
 import fc from "fast-check";
+import { subscriberOf } from "../../node-service/src/read-model/content.ts";
 import type { Known } from "../../node-service/src/read-model/read-model.ts";
 
 /** So few of each that most of what happens concerns what others look at. */
@@ -20,7 +21,13 @@ export interface Change {
 
 const id = (ids: readonly string[]) => fc.constantFrom(...ids);
 const status = fc.constantFrom("active", "suspended");
-const credential = { scheme: "SCRAM-SHA-256", iterations: 4096, salt: "", storedKey: "", serverKey: "" };
+const credential = {
+  scheme: "SCRAM-SHA-256",
+  iterations: 4096,
+  salt: "c2FsdA==",
+  storedKey: "c3RvcmVk",
+  serverKey: "",
+};
 
 const change = (
   entity: Change["entity"],
@@ -104,7 +111,8 @@ export function sightOf(known: Known, { subscriberId, deviceId, offeringId }: Lo
   const services = known.offering(offeringId);
   if (account === undefined || device === undefined || services === undefined) return undefined;
   const { subscriber, entitlements } = account;
-  return { subscriber, entitlements, device, services: services && [...services] };
+  const whole = subscriber && subscriberOf(subscriber);
+  return { subscriber: whole, entitlements, device, services: services && [...services] };
 }
 
 /** What there is to see in a content. */

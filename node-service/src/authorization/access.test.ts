@@ -22,7 +22,7 @@ const entitlement = (over: Partial<HeldEntitlement> = {}): HeldEntitlement => ({
 const offerings: Record<string, Set<string>> = { basic: new Set(["news"]), sports: new Set(["football", "news"]) };
 
 const knowing = ({ subscriber, device }: Account, entitlements: readonly HeldEntitlement[]): Known => ({
-  account: (id) => ({ id, subscriber, entitlements }),
+  account: (id) => ({ id, subscriber: subscriber && { status: subscriber.status, secrets: "" }, entitlements }),
   device: () => device,
   offering: (id) => offerings[id] ?? null,
 });

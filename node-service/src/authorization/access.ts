@@ -89,7 +89,12 @@ export function decideAll(access: Access, services: readonly string[], now: numb
   return { decisions, entitlements: [...entitlements] };
 }
 
-function reasonAgainst({ subscriber, device }: Account, subscriberId: string): Reason | null {
+interface Standing {
+  readonly subscriber: { readonly status: string } | null;
+  readonly device: Account["device"];
+}
+
+function reasonAgainst({ subscriber, device }: Standing, subscriberId: string): Reason | null {
   if (subscriber?.status !== "active") return "SubscriberNotActive";
   if (device?.status !== "active" || device.subscriberId !== subscriberId) return "DeviceNotActive";
   return null;

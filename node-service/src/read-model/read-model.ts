@@ -21,7 +21,7 @@ import { Sieve } from "./sieve.ts";
 import { Watch } from "./watch.ts";
 
 /** Of the memory that is allowed; an account takes about three times as much as a device. */
-const SHARES: Readonly<Record<Kind, number>> = { accounts: 0.7, devices: 0.2, offerings: 0.1 };
+const SHARES: Readonly<Record<Kind, number>> = { accounts: 0.7, devices: 0.25, offerings: 0.05 };
 /** A question is asked anew when something it needs changed or had to go meanwhile, which is rare. */
 const TRIES = 10;
 

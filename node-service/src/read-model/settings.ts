@@ -2,8 +2,8 @@ import { getHeapStatistics } from "node:v8";
 import { type Env, integerOf } from "@aaa-cluster/service-kit";
 
 const MIB = 2 ** 20;
-/** Enough for a million subscribers. */
-const ENOUGH_MIB = 768;
+/** So that a node stays under 1 GiB. A million subscribers with a device and an entitlement each would take 890. */
+const ENOUGH_MIB = 704;
 const LEAST_MIB = 16;
 const MOST_MIB = 65_536;
 /** What the tokens get of it that boxes have shown. */
@@ -16,8 +16,7 @@ export interface MemoryLimits {
 }
 
 /**
- * Reads READ_MODEL_MIB; without it half of the heap that Node.js allows itself, but no more than a million subscribers
- * take. Throws SettingsError.
+ * Reads READ_MODEL_MIB; without it half of the heap that Node.js allows itself, but no more than 704. Throws SettingsError.
  */
 export function memoryLimits(env: Env, heapLimit = getHeapStatistics().heap_size_limit): MemoryLimits {
   const half = Math.floor(heapLimit / MIB / 2);
