@@ -30,8 +30,7 @@ export function boxRoutes(deps: BoxDeps): (app: FastifyInstance) => Promise<void
     app.setChildLoggerFactory((logger) => logger);
     app.addHook("onRequest", ({ headers }, reply, done) => {
       placeHeaders.set(reply);
-      const minSequence = minSequenceOf(headers["aaa-min-sequence"]);
-      const refusal = refusalOf(partition) ?? regressOf(readModel.place, minSequence);
+      const refusal = refusalOf(partition) ?? regressOf(readModel.place, minSequenceOf(headers["aaa-min-sequence"]));
       if (refusal === null) return done();
       reply.header("retry-after", RETRY_AFTER_SECONDS);
       done(refusal);

@@ -13,15 +13,20 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
    * Decides from one place of the stream, which the answer's headers name. When the token and what it takes are known, which is
    * nearly always, the answer is no promise: to wait for one would cost as much as to decide.
    */
-  const answer = <T>(accessToken: string, reply: FastifyReply, decide: (access: Access) => T): T | Promise<T> => {
+  const answer = <T>(
+    accessToken: string,
+    reply: FastifyReply,
+    decide: (access: Access, now: number) => T,
+  ): T | Promise<T> => {
+    const at = now();
     const ask = (identity: Identity): T | Promise<T> =>
       readModel.answer((known) => {
         const access = accessOf(known, identity);
         if (access === undefined) return undefined;
         placeHeaders.set(reply);
-        return decide(access);
+        return decide(access, at.getTime());
       });
-    const identity = tokens.identityOf(accessToken, now());
+    const identity = tokens.identityOf(accessToken, at);
     return identity instanceof Promise ? identity.then(ask) : ask(identity);
   };
 
@@ -29,8 +34,8 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
     "/v1/authorize",
     { schema: { body: AuthorizeRequest, response: { 200: AuthorizeAnswer } } },
     ({ body: { accessToken, service } }, reply) =>
-      answer(accessToken, reply, (access) => {
-        const decision = decideAccess(access, service, now().getTime());
+      answer(accessToken, reply, (access, at) => {
+        const decision = decideAccess(access, service, at);
         metrics.authorizations.inc({ reason: decision.reason });
         return decision;
       }),
@@ -40,8 +45,8 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
     "/v1/authorize/list",
     { schema: { body: AuthorizeListRequest, response: { 200: AuthorizeListAnswer } } },
     ({ body: { accessToken, services } }, reply) =>
-      answer(accessToken, reply, (access) => {
-        const decided = decideAll(access, services, now().getTime());
+      answer(accessToken, reply, (access, at) => {
+        const decided = decideAll(access, services, at);
         for (const { reason } of decided.decisions) metrics.authorizations.inc({ reason });
         return decided;
       }),

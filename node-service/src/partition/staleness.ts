@@ -21,11 +21,13 @@ export function stalenessLimit(env: Env): StalenessLimit {
 }
 
 /** Why boxes must not be answered from what this node has now, or null. */
-export function refusalOf({ everSynced, freshness, behind, lagSeconds, limit }: Partition): Problem | null {
+export function refusalOf(partition: Partition): Problem | null {
+  const { everSynced, freshness, limit } = partition;
   if (!everSynced) return neverSynced();
   if (limit.staleReads === "Serve") return null;
   // What it had when it ended may be as old as it was away.
   if (!freshness.hasCaughtUp) return stale("has not caught up since it started");
+  const { behind, lagSeconds } = partition;
   return behind ? stale(`is ${lagSeconds} s behind, and ${limit.maxLagSeconds} s are allowed`) : null;
 }
 
