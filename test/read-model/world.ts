@@ -1,14 +1,7 @@
 import { expect } from "@jest/globals";
 import type pg from "pg";
-import {
-  commitPlan,
-  indexSnapshot,
-  loadChunk,
-  prepareSnapshot,
-  readWatermark,
-  swapSnapshot,
-  type Watermark,
-} from "../../node-service/src/partition/storage.ts";
+import { replaceEntities } from "../../node-service/src/partition/snapshot-storage.ts";
+import { commitPlan, readWatermark } from "../../node-service/src/partition/storage.ts";
 import type { Place } from "../../node-service/src/partition/watermark.ts";
 import type { Keys, Reading } from "../../node-service/src/read-model/content.ts";
 import { ReadModel } from "../../node-service/src/read-model/read-model.ts";
@@ -77,18 +70,17 @@ export class World {
   /** Replaces everything by a snapshot of another content, in a new epoch; the model hears of it some turns later. */
   async replace(changes: readonly Change[], hearsAfter: number): Promise<void> {
     const content = changed(new Map(), changes);
-    const entities = [...content].map(([name, payload]) => {
-      const [entity = "", entityId = ""] = name.split("/");
-      return { entity, entityId, entityVersion: "1", payload };
+    const rows = [...content].map(([name, payload]) => {
+      const [entity, entityId] = name.split("/");
+      return `${[entity, entityId, "1", JSON.stringify(payload)].join("\t")}\n`;
     });
-    await prepareSnapshot(this.#pool);
-    await loadChunk(this.#pool, Buffer.from(JSON.stringify({ entities })));
-    await indexSnapshot(this.#pool);
     // Lower than before, as after OSS was restored from a backup.
     const place = { epoch: this.#place.epoch + 1n, sequence: this.#place.sequence / 2n + 1n };
-    const watermark: Watermark = { place, digest: place.epoch };
     this.#reach(place, content);
-    await swapSnapshot(this.#pool, watermark);
+    const bytes = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.from(rows.join(""));
+    };
+    const watermark = await replaceEntities(this.#pool, bytes, ({ digest }) => ({ place, digest }));
     await turns(hearsAfter);
     this.model.replaced(watermark);
   }
