@@ -30,8 +30,11 @@ import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
 import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
-import { readDatabaseVersion } from "./reads.ts";
-import { identityOf } from "./signing-keys.ts";
+import { measureReadModel } from "./read-model/metrics.ts";
+import { ReadModel } from "./read-model/read-model.ts";
+import { memoryLimits } from "./read-model/settings.ts";
+import { readDatabaseVersion, readPieces } from "./reads.ts";
+import { Tokens } from "./tokens.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
@@ -56,6 +59,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     stalenessLimit(env),
   );
   const deviceLimit = deviceLimitOf(env);
+  const memory = memoryLimits(env);
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
 
   const metrics = createMetrics(
@@ -63,6 +67,8 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     () => countUndelivered(probePool),
     () => keyFile.isBroken(),
   );
+  const readModel = new ReadModel({ limitBytes: memory.readModel, read: (keys) => readPieces(boxPool, keys) });
+  measureReadModel(metrics.registry, readModel);
   const drain = new Drain();
   const app = createHttp({
     drain,
@@ -74,6 +80,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   });
   const log = app.log;
   const { keys, ...keyFile } = await followKeys(keysFile, log);
+  const tokens = new Tokens(keys, memory.tokens);
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
@@ -96,12 +103,12 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const now = (): Date => new Date();
   await app.register(async (boxes) => {
     admission.guard(boxes);
-    await boxes.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now }));
+    await boxes.register(boxRoutes({ keys, tokens, partition, readModel, metrics, now }));
     await boxes.register(
       accountingRoutes({
         admission,
         groupCommit,
-        identityOf: (token, at) => identityOf(keys, token, at),
+        identityOf: (token, at) => tokens.identityOf(token, at),
         partition,
         metrics,
         onAccepted: wake.ring,
@@ -123,6 +130,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     commitPool,
     migrations,
     partition,
+    follower: readModel,
     metrics,
     log,
   };

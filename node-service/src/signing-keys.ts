@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { Problem } from "@aaa-cluster/service-kit";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import Type from "typebox";
 import { type Key, type KeySet, parseKeySet, signingKeyOf } from "./key-set.ts";
@@ -129,13 +128,6 @@ export class SigningKeys {
       throw error;
     }
   }
-}
-
-/** Who sent an access token. Throws Problem 401. */
-export async function identityOf(keys: SigningKeys, accessToken: string, now: Date): Promise<Identity> {
-  const identity = await keys.verifyToken(accessToken, now);
-  if (identity !== null) return identity;
-  throw new Problem(401, "invalid-token", "the access token is not valid or has expired; authenticate again");
 }
 
 async function issue(

@@ -10,8 +10,13 @@ import {
   ChallengeRequest,
   RefreshRequest,
 } from "../authentication/schemas.ts";
-import { AuthorizeRequest } from "../authorization/routes.ts";
-import { AcceptedRecord, Decision, PartitionState } from "./schemas.ts";
+import {
+  AuthorizeAnswer,
+  AuthorizeListAnswer,
+  AuthorizeListRequest,
+  AuthorizeRequest,
+} from "../authorization/schemas.ts";
+import { AcceptedRecord, PartitionState } from "./schemas.ts";
 
 /** One request that a node takes. */
 export interface Operation extends ApiOperation {
@@ -97,7 +102,19 @@ export const operations: readonly Operation[] = [
     summary: "Says whether a box may use a service now",
     parameters: ["aaa-min-sequence"],
     content: json(AuthorizeRequest),
-    answers: { 200: { description: "The decision", content: json(Decision), headers: placed } },
+    answers: { 200: { description: "The decision", content: json(AuthorizeAnswer), headers: placed } },
+    problems: [400, 401, 413, 415, 429, 503],
+  },
+  {
+    operationId: "authorizeList",
+    method: "POST",
+    path: "/v1/authorize/list",
+    summary: "Says of each of many services whether a box may use it now",
+    description:
+      "The decisions are in the order of the request, all of one moment. An entitlement that decided is told once.",
+    parameters: ["aaa-min-sequence"],
+    content: json(AuthorizeListRequest),
+    answers: { 200: { description: "The decisions", content: json(AuthorizeListAnswer), headers: placed } },
     problems: [400, 401, 413, 415, 429, 503],
   },
   {

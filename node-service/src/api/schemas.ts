@@ -1,4 +1,4 @@
-import { AccountingRecord, Decimal, Digest, Entitlement, Identifier } from "@aaa-cluster/contract";
+import { AccountingRecord, Decimal, Digest } from "@aaa-cluster/contract";
 import { ProblemSchema } from "@aaa-cluster/service-kit";
 import Type, { type TSchema } from "typebox";
 import { AccountingRequest } from "../accounting/routes.ts";
@@ -10,17 +10,14 @@ import {
   ChallengeRequest,
   RefreshRequest,
 } from "../authentication/schemas.ts";
-import { reasons } from "../authorization/access.ts";
-import { AuthorizeRequest } from "../authorization/routes.ts";
+import {
+  AuthorizeAnswer,
+  AuthorizeListAnswer,
+  AuthorizeListRequest,
+  AuthorizeRequest,
+} from "../authorization/schemas.ts";
 
 const count = Type.Integer({ minimum: 0 });
-
-/** `entitlement` is the one that decided, when there is one. */
-export const Decision = Type.Object({
-  decision: Type.Enum(["Permit", "Deny"]),
-  reason: Type.Enum([...reasons]),
-  entitlement: Type.Optional(Type.Object({ id: Identifier, ...Entitlement.properties })),
-});
 
 export const AcceptedRecord = Type.Object({ recordId: AccountingRecord.properties.recordId });
 
@@ -48,7 +45,9 @@ export const schemas: Readonly<Record<string, TSchema>> = {
   RefreshRequest,
   AccessGrant,
   AuthorizeRequest,
-  Decision,
+  AuthorizeAnswer,
+  AuthorizeListRequest,
+  AuthorizeListAnswer,
   AccountingRequest,
   AcceptedRecord,
   PartitionState,

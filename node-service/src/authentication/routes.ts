@@ -2,7 +2,7 @@ import type { Credential } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
 import type { BoxDeps } from "../boxes.ts";
-import { type Account, readAccount } from "../reads.ts";
+import { type Account, accountOf } from "../reads.ts";
 import type { IssuedToken } from "../signing-keys.ts";
 import { admitted, isBoundTo } from "./admission.ts";
 import {
@@ -18,7 +18,7 @@ import { issueNonce, NONCE_ACCEPTED_MS, verifyNonce } from "./server-nonce.ts";
 import { UsedNonces } from "./used-nonces.ts";
 
 /** Admits boxes: SCRAM-SHA-256 in two steps, each of which may come to another node. */
-export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics, now }: BoxDeps): void {
+export function authenticationRoutes(app: FastifyInstance, { readModel, keys, metrics, now }: BoxDeps): void {
   const used = new UsedNonces(NONCE_ACCEPTED_MS);
 
   // Made for known subscribers too, so that the work does not tell who is known.
@@ -33,7 +33,7 @@ export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics
     async ({ body: { deviceId, clientFirst } }): Promise<Challenge> => {
       const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
       const { subscriberId, nonce } = first;
-      const account = await readAccount(pool, subscriberId, deviceId);
+      const account = await readModel.answer(accountOf(subscriberId, deviceId));
       const serverPart = issueNonce(keys, { clientNonce: nonce, subscriberId, deviceId }, now());
       return { serverFirst: serverFirst(nonce + serverPart, credentialOf(account, subscriberId)) };
     },
@@ -47,7 +47,7 @@ export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics
       const final = parseClientFinal(clientFinal) ?? refuseMessage("clientFinal", "c=biws,r=<nonce>,p=<proof>");
       const { subscriberId, nonce: clientNonce } = first;
       const identity = { subscriberId, deviceId };
-      const account = await readAccount(pool, subscriberId, deviceId);
+      const account = await readModel.answer(accountOf(subscriberId, deviceId));
       const signature = verifyProof(credentialOf(account, subscriberId), first, final);
       const nonce = verifyNonce(keys, final.nonce, { clientNonce, ...identity }, now());
       const box = isBoundTo(account, macAddress) ? admitted(account, identity) : null;
@@ -71,7 +71,7 @@ export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics
     { schema: { body: RefreshRequest } },
     async ({ body: { refreshToken } }): Promise<AccessGrant> => {
       const claim = await keys.verifyRefreshToken(refreshToken, now());
-      const box = claim && admitted(await readAccount(pool, claim.subscriberId, claim.deviceId), claim);
+      const box = claim && admitted(await readModel.answer(accountOf(claim.subscriberId, claim.deviceId)), claim);
       if (claim === null || box === null || !claim.standsAt(box.standing)) {
         metrics.authentications.inc({ result: "refresh-refused" });
         throw new Problem(401, "invalid-token", "the refresh token is not accepted or has expired; authenticate again");
