@@ -18,12 +18,12 @@ const keys = keysOf("one");
 const identity = { subscriberId: "s1", deviceId: "box-1" };
 
 test("a token is accepted by every node that has its key, for an hour", async () => {
-  const { token, expiresIn } = await keys.issueToken(identity, now);
-  expect(await keysOf("two", "one").verifyToken(token, after(expiresIn - 1))).toEqual(identity);
-  expect(await keys.verifyToken(token, after(expiresIn + 1))).toBeNull();
-  expect(await keysOf("two").verifyToken(token, now)).toBeNull();
-  expect(await keys.verifyToken(`${token.slice(0, -4)}AAAA`, now)).toBeNull();
-  expect(await keys.verifyToken("not a token", now)).toBeNull();
+  const { token, expiresIn } = keys.issueToken(identity, now);
+  expect(keysOf("two", "one").verifyToken(token, after(expiresIn - 1))?.identity).toEqual(identity);
+  expect(keys.verifyToken(token, after(expiresIn + 1))).toBeNull();
+  expect(keysOf("two").verifyToken(token, now)).toBeNull();
+  expect(keys.verifyToken(`${token.slice(0, -4)}AAAA`, now)).toBeNull();
+  expect(keys.verifyToken("not a token", now)).toBeNull();
 });
 
 test("a token without a signature, of another kind of key, of another issuer or of no key is none", async () => {
@@ -36,7 +36,7 @@ test("a token without a signature, of another kind of key, of another issuer or 
       .setSubject("s1")
       .setExpirationTime(after(60))
       .sign(secret);
-  expect(await keys.verifyToken(await signed({}), now)).toEqual(identity);
+  expect(keys.verifyToken(await signed({}), now)?.identity).toEqual(identity);
   const [, payload] = (await signed({})).split(".");
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const forged = [
@@ -54,23 +54,23 @@ test("a token without a signature, of another kind of key, of another issuer or 
       .setExpirationTime(after(60))
       .sign(Buffer.alloc(64, "one")),
   ];
-  for (const token of forged) expect(await keys.verifyToken(token, now)).toBeNull();
+  for (const token of forged) expect(keys.verifyToken(token, now)).toBeNull();
 });
 
 test("neither kind of token is taken for the other", async () => {
-  const access = await keys.issueToken(identity, now);
-  const refresh = await keys.issueRefreshToken(identity, "standing", now);
-  expect(await keys.verifyToken(refresh.token, now)).toBeNull();
-  expect(await keys.verifyRefreshToken(access.token, now)).toBeNull();
+  const access = keys.issueToken(identity, now);
+  const refresh = keys.issueRefreshToken(identity, "standing", now);
+  expect(keys.verifyToken(refresh.token, now)).toBeNull();
+  expect(keys.verifyRefreshToken(access.token, now)).toBeNull();
 });
 
 test("a refresh token is good for a day, and for the standing that it was given for, which it does not show", async () => {
-  const { token, expiresIn } = await keys.issueRefreshToken(identity, "a stored key", now);
-  const claim = await keysOf("two", "one").verifyRefreshToken(token, after(expiresIn - 1));
+  const { token, expiresIn } = keys.issueRefreshToken(identity, "a stored key", now);
+  const claim = keysOf("two", "one").verifyRefreshToken(token, after(expiresIn - 1));
   expect(claim).toMatchObject(identity);
   expect(claim?.standsAt("a stored key")).toBe(true);
   expect(claim?.standsAt("another")).toBe(false);
-  expect(await keys.verifyRefreshToken(token, after(expiresIn + 1))).toBeNull();
+  expect(keys.verifyRefreshToken(token, after(expiresIn + 1))).toBeNull();
   expect(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).not.toContain("stored");
 });
 
@@ -85,23 +85,23 @@ test("of several keys the one signs whose time came last, and without times the 
       keyNamed("current", { nbf: seconds }),
     ),
   );
-  const signer = async (at: Date): Promise<unknown> => kidOf((await rotating.issueToken(identity, at)).token);
+  const signer = async (at: Date): Promise<unknown> => kidOf(rotating.issueToken(identity, at).token);
   expect(await signer(after(-1))).toBe("old");
   expect(await signer(now)).toBe("current");
   expect(await signer(after(10))).toBe("next");
   expect(await signer(after(-99))).toBe("old");
-  expect(kidOf((await keysOf("b", "a").issueToken(identity, now)).token)).toBe("b");
+  expect(kidOf(keysOf("b", "a").issueToken(identity, now).token)).toBe("b");
 });
 
 test("keys that are replaced are gone, and a set that cannot be used changes nothing", async () => {
   const followed = keysOf("one");
-  const { token } = await followed.issueToken(identity, now);
+  const { token } = followed.issueToken(identity, now);
   const { revision } = followed;
   expect(() => followed.replace("{}")).toThrow('must be { "keys"');
-  expect(await followed.verifyToken(token, now)).toEqual(identity);
+  expect(followed.verifyToken(token, now)?.identity).toEqual(identity);
   expect(followed.revision).toBe(revision);
   followed.replace(setOf(keyNamed("two")));
-  expect(await followed.verifyToken(token, now)).toBeNull();
+  expect(followed.verifyToken(token, now)).toBeNull();
   expect(followed.revision).not.toBe(revision);
 });
 

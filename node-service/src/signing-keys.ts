@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import Type from "typebox";
+import { headerText, signJws, verifyJws } from "./jws.ts";
 import { type Key, type KeySet, parseKeySet, signingKeyOf } from "./key-set.ts";
 
 const ISSUER = "aaa";
@@ -16,6 +16,13 @@ export const AccessToken = Type.String({ minLength: 1, maxLength: 4096 });
 export interface Identity {
   readonly subscriberId: string;
   readonly deviceId: string;
+}
+
+/** What a valid access token says. */
+export interface AccessClaim {
+  readonly identity: Identity;
+  /** In ms since 1970. */
+  readonly expiresAt: number;
 }
 
 /** A token, and for how many seconds it is valid. */
@@ -60,7 +67,7 @@ export class SigningKeys {
   }
 
   /** An access token for one hour. */
-  async issueToken(identity: Identity, now: Date): Promise<IssuedToken> {
+  issueToken(identity: Identity, now: Date): IssuedToken {
     return issue(signingKeyOf(this.#set, now), ACCESS, identity, {}, now);
   }
 
@@ -68,26 +75,25 @@ export class SigningKeys {
    * A refresh token for one day.
    * @param standing what must still be so when it is used; the token does not show it
    */
-  async issueRefreshToken(identity: Identity, standing: string, now: Date): Promise<IssuedToken> {
+  issueRefreshToken(identity: Identity, standing: string, now: Date): IssuedToken {
     const key = signingKeyOf(this.#set, now);
     return issue(key, REFRESH, identity, { [STANDING]: standingMac(key, standing).toString("base64url") }, now);
   }
 
-  /** Who the access token was given to, or null when it is not a valid one now. */
-  async verifyToken(token: string, now: Date): Promise<Identity | null> {
-    const verified = await this.#verify(token, ACCESS.typ, now);
-    return verified === null ? null : identityIn(verified.payload);
+  /** What the access token says, or null when it is not a valid one now. */
+  verifyToken(token: string, now: Date): AccessClaim | null {
+    const verified = this.#verify(token, ACCESS.typ, now);
+    return verified && { identity: verified.identity, expiresAt: verified.expiresAt };
   }
 
   /** What the refresh token says, or null when it is not a valid one now. */
-  async verifyRefreshToken(token: string, now: Date): Promise<RefreshClaim | null> {
-    const verified = await this.#verify(token, REFRESH.typ, now);
+  verifyRefreshToken(token: string, now: Date): RefreshClaim | null {
+    const verified = this.#verify(token, REFRESH.typ, now);
     if (verified === null) return null;
-    const { payload, key } = verified;
-    const claimed = Buffer.from(String(payload[STANDING]), "base64url");
+    const claimed = Buffer.from(String(verified.claims[STANDING]), "base64url");
     return {
-      ...identityIn(payload),
-      standsAt: (standing) => isEqual(claimed, standingMac(key, standing)),
+      ...verified.identity,
+      standsAt: (standing) => isEqual(claimed, standingMac(verified.key, standing)),
     };
   }
 
@@ -106,52 +112,36 @@ export class SigningKeys {
     return macWith(this.#set.decoy, purpose, texts);
   }
 
-  async #verify(token: string, typ: string, now: Date): Promise<{ payload: JWTPayload; key: Key } | null> {
-    const keyOf = (kid: string | undefined): Key | undefined => this.#set.signing.find((key) => key.kid === kid);
-    const secretOf = ({ kid }: { kid?: string }): Key["secret"] => {
-      const key = keyOf(kid);
-      if (key === undefined) throw new errors.JOSEError("unknown kid");
-      return key.secret;
-    };
-    try {
-      const { payload, protectedHeader } = await jwtVerify(token, secretOf, {
-        algorithms: ["HS256"],
-        issuer: ISSUER,
-        typ,
-        currentDate: now,
-        requiredClaims: ["exp", "sub", "device"],
-      });
-      const key = keyOf(protectedHeader.kid);
-      return key === undefined ? null : { payload, key };
-    } catch (error) {
-      if (error instanceof errors.JOSEError) return null;
-      throw error;
-    }
+  #verify(token: string, typ: string, now: Date): Verified | null {
+    let key: Key | undefined;
+    const claims = verifyJws(token, (header) => {
+      key = this.#set.signing.find((candidate) => headerText({ alg: "HS256", kid: candidate.kid, typ }) === header);
+      return key?.secret ?? null;
+    });
+    if (claims === null || key === undefined) return null;
+    const { iss, sub, device, exp } = claims;
+    const isOurs = iss === ISSUER && typeof sub === "string" && typeof device === "string" && typeof exp === "number";
+    if (!isOurs || now.getTime() >= exp * 1000) return null;
+    return { identity: { subscriberId: sub, deviceId: device }, expiresAt: exp * 1000, claims, key };
   }
 }
 
-async function issue(
+interface Verified extends AccessClaim {
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly key: Key;
+}
+
+function issue(
   { kid, secret }: Key,
   { typ, seconds }: typeof ACCESS | typeof REFRESH,
   { subscriberId, deviceId }: Identity,
-  claims: JWTPayload,
+  claims: object,
   now: Date,
-): Promise<IssuedToken> {
-  const issuedAt = Math.floor(now.getTime() / 1000);
-  const token = await new SignJWT({ device: deviceId, ...claims })
-    .setProtectedHeader({ alg: "HS256", kid, typ })
-    .setIssuer(ISSUER)
-    .setSubject(subscriberId)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + seconds)
-    .sign(secret);
-  return { token, expiresIn: seconds };
+): IssuedToken {
+  const iat = Math.floor(now.getTime() / 1000);
+  const all = { iss: ISSUER, sub: subscriberId, device: deviceId, iat, exp: iat + seconds, ...claims };
+  return { token: signJws(headerText({ alg: "HS256", kid, typ }), all, secret), expiresIn: seconds };
 }
-
-const identityIn = ({ sub, device }: JWTPayload): Identity => ({
-  subscriberId: String(sub),
-  deviceId: String(device),
-});
 
 const standingMac = (key: Key, standing: string): Buffer => macWith(key, "standing", [standing]);
 

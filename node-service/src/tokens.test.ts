@@ -26,8 +26,8 @@ class Verifier implements TokenVerifier {
 test("a token is verified once, and refused from the second on in which it expires", async () => {
   const verifier = new Verifier();
   const tokens = new Tokens(verifier, MIB);
-  const { token, expiresIn } = await verifier.keys.issueToken(identity, now);
-  await expect(tokens.identityOf(token, now)).resolves.toEqual(identity);
+  const { token, expiresIn } = verifier.keys.issueToken(identity, now);
+  expect(tokens.identityOf(token, now)).toEqual(identity);
   expect(tokens.identityOf(token, later(expiresIn - 1))).toEqual(identity);
   expect(verifier.verified).toBe(1);
   expect(() => tokens.identityOf(token, later(expiresIn))).toThrow("authenticate again");
@@ -36,34 +36,23 @@ test("a token is verified once, and refused from the second on in which it expir
 test("when the keys change every token is verified again, by those of then", async () => {
   const verifier = new Verifier();
   const tokens = new Tokens(verifier, MIB);
-  const { token } = await verifier.keys.issueToken(identity, now);
-  await tokens.identityOf(token, now);
+  const { token } = verifier.keys.issueToken(identity, now);
+  tokens.identityOf(token, now);
   verifier.revision += 1;
-  await expect(tokens.identityOf(token, now)).resolves.toEqual(identity);
+  expect(tokens.identityOf(token, now)).toEqual(identity);
   verifier.keys = keysOf("two");
   verifier.revision += 1;
-  await expect(tokens.identityOf(token, now)).rejects.toMatchObject({ status: 401, code: "invalid-token" });
-});
-
-test("keys that change while a token is verified by the old ones count afterwards", async () => {
-  const verifier = new Verifier();
-  const tokens = new Tokens(verifier, MIB);
-  const { token } = await verifier.keys.issueToken(identity, now);
-  const verifying = tokens.identityOf(token, now);
-  verifier.keys = keysOf("two");
-  verifier.revision += 1;
-  await verifying;
-  await expect(tokens.identityOf(token, now)).rejects.toMatchObject({ status: 401 });
+  expect(() => tokens.identityOf(token, now)).toThrow("authenticate again");
 });
 
 test("what is not a token is refused and takes no memory, and a token differs from one that is nearly the same", async () => {
   const verifier = new Verifier();
   const tokens = new Tokens(verifier, MIB);
-  const { token } = await verifier.keys.issueToken(identity, now);
-  await tokens.identityOf(token, now);
+  const { token } = verifier.keys.issueToken(identity, now);
+  tokens.identityOf(token, now);
   for (const other of ["", "a.b.c", `${token}A`, token.slice(0, -1), `${token.slice(0, -4)}AAAA`]) {
     for (let time = 0; time < 2; time += 1) {
-      await expect(tokens.identityOf(other, now)).rejects.toMatchObject({ status: 401 });
+      expect(() => tokens.identityOf(other, now)).toThrow("authenticate again");
     }
   }
   expect(verifier.verified).toBe(11);

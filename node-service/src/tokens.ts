@@ -1,7 +1,6 @@
 import { Problem } from "@aaa-cluster/service-kit";
-import { decodeJwt } from "jose";
 import { Sieve } from "./read-model/sieve.ts";
-import type { Identity } from "./signing-keys.ts";
+import type { AccessClaim, Identity } from "./signing-keys.ts";
 
 /** What a known token takes of the heap, in bytes, beside its text. */
 const WEIGHT = 400;
@@ -10,13 +9,11 @@ const WEIGHT = 400;
 export interface TokenVerifier {
   /** Changes whenever the keys do. */
   readonly revision: number;
-  /** Who the token was given to, or null when it is not a valid token now. */
-  verifyToken(token: string, now: Date): Promise<Identity | null>;
+  /** What the token says, or null when it is not a valid token now. */
+  verifyToken(token: string, now: Date): AccessClaim | null;
 }
 
-interface Verified {
-  readonly identity: Identity;
-  readonly expiresAt: number;
+interface Verified extends AccessClaim {
   readonly revision: number;
 }
 
@@ -31,22 +28,21 @@ export class Tokens {
     this.#verified = new Sieve(limitBytes);
   }
 
-  /** Who sent an access token: at once when it is known. Rejects with, or throws, Problem 401. */
-  identityOf(token: string, now: Date): Identity | Promise<Identity> {
+  /** Who sent an access token. Throws Problem 401. */
+  identityOf(token: string, now: Date): Identity {
     const known = this.#verified.get(token);
     if (known === undefined || known.revision !== this.#verifier.revision) return this.#verify(token, now);
     if (now.getTime() < known.expiresAt) return known.identity;
     throw invalidToken();
   }
 
-  async #verify(token: string, now: Date): Promise<Identity> {
+  #verify(token: string, now: Date): Identity {
     const { revision } = this.#verifier;
-    const identity = await this.#verifier.verifyToken(token, now);
-    if (identity === null) throw invalidToken();
-    const expiresAt = (decodeJwt(token).exp ?? 0) * 1000;
+    const claim = this.#verifier.verifyToken(token, now);
+    if (claim === null) throw invalidToken();
     this.#verified.makeRoom();
-    this.#verified.set(token, { identity, expiresAt, revision }, WEIGHT + token.length);
-    return identity;
+    this.#verified.set(token, { ...claim, revision }, WEIGHT + token.length);
+    return claim.identity;
   }
 }
 

@@ -64,12 +64,16 @@ function operationsOf(document: { readonly paths: object }): Operation[] {
   );
 }
 
-/** Puts good values in the place of some members. */
+/** What only some accounting records may have. */
+const sometimesLeftOut = new Set(["acctTerminateCause", "acctSessionTime", "productOfferingId", "contentId"]);
+
+/** Puts good values in the place of some members, and leaves some out. */
 const withGood = (value: unknown, picks: readonly number[]): unknown => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const entries = Object.entries(value).map(([name, member], index) => {
     const choices = Object.hasOwn(good, name) ? (good[name] ?? []) : [];
     const pick = picks[index % picks.length] ?? 0;
+    if (sometimesLeftOut.has(name) && pick % 2 === 0) return [name, undefined];
     return [name, choices[pick] ?? member];
   });
   return Object.fromEntries(entries);

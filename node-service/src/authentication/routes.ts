@@ -57,12 +57,9 @@ export function authenticationRoutes(app: FastifyInstance, { readModel, keys, me
         throw new Problem(401, "authentication-failed", "the subscriber, its device or the proof is not accepted");
       }
       metrics.authentications.inc({ result: "accepted" });
-      const [access, refresh] = await Promise.all([
-        keys.issueToken(identity, now()),
-        keys.issueRefreshToken(identity, box.standing, now()),
-      ]);
+      const refresh = keys.issueRefreshToken(identity, box.standing, now());
       const { token: refreshToken, expiresIn: refreshExpiresIn } = refresh;
-      return { serverFinal: signature, ...grant(access), refreshToken, refreshExpiresIn };
+      return { serverFinal: signature, ...grant(keys.issueToken(identity, now())), refreshToken, refreshExpiresIn };
     },
   );
 
@@ -70,14 +67,14 @@ export function authenticationRoutes(app: FastifyInstance, { readModel, keys, me
     "/v1/authenticate/refresh",
     { schema: { body: RefreshRequest } },
     async ({ body: { refreshToken } }): Promise<AccessGrant> => {
-      const claim = await keys.verifyRefreshToken(refreshToken, now());
+      const claim = keys.verifyRefreshToken(refreshToken, now());
       const box = claim && admitted(await readModel.answer(accountOf(claim.subscriberId, claim.deviceId)), claim);
       if (claim === null || box === null || !claim.standsAt(box.standing)) {
         metrics.authentications.inc({ result: "refresh-refused" });
         throw new Problem(401, "invalid-token", "the refresh token is not accepted or has expired; authenticate again");
       }
       metrics.authentications.inc({ result: "refreshed" });
-      return grant(await keys.issueToken(claim, now()));
+      return grant(keys.issueToken(claim, now()));
     },
   );
 }

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { BoxDeps } from "../boxes.ts";
 import type { PlaceHeaders } from "../place-headers.ts";
-import type { Identity } from "../signing-keys.ts";
 import { type Access, accessOf, decideAccess, decideAll } from "./access.ts";
 import { AuthorizeAnswer, AuthorizeListAnswer, AuthorizeListRequest, AuthorizeRequest } from "./schemas.ts";
 
@@ -10,8 +9,7 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
   const { tokens, readModel, metrics, now } = deps;
 
   /**
-   * Decides from one place of the stream, which the answer's headers name. When the token and what it takes are known, which is
-   * nearly always, the answer is no promise: to wait for one would cost as much as to decide.
+   * Decides from one place of the stream, which the answer's headers name. When what it takes is known, which is nearly always, the answer is no promise: to wait for one would cost as much as to decide.
    */
   const answer = <T>(
     accessToken: string,
@@ -19,15 +17,13 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
     decide: (access: Access, now: number) => T,
   ): T | Promise<T> => {
     const at = now();
-    const ask = (identity: Identity): T | Promise<T> =>
-      readModel.answer((known) => {
-        const access = accessOf(known, identity);
-        if (access === undefined) return undefined;
-        placeHeaders.set(reply);
-        return decide(access, at.getTime());
-      });
     const identity = tokens.identityOf(accessToken, at);
-    return identity instanceof Promise ? identity.then(ask) : ask(identity);
+    return readModel.answer((known) => {
+      const access = accessOf(known, identity);
+      if (access === undefined) return undefined;
+      placeHeaders.set(reply);
+      return decide(access, at.getTime());
+    });
   };
 
   app.post<{ Body: AuthorizeRequest }>(
