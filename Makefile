@@ -26,7 +26,7 @@ kubeconfig: $(READY) ## Print the path of the kubeconfig
 test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine too
 	@node test/main.ts
 
-bench: $(READY) ## Measure: NAME=controller-core, scale, apply, propagation, resync, authenticate or authorize
+bench: $(READY) ## Measure: NAME=controller-core, scale, apply, propagation, resync, accounting, overload, authenticate or authorize
 	@node test/bench/main.ts $(NAME)
 
 boxes: $(READY) ## Let 1000 simulated set-top boxes use the cluster of `make up`: ARGS="--help" prints what else

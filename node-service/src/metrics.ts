@@ -15,7 +15,10 @@ export interface Metrics {
   readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
+  readonly shed: Counter<"reason">;
   readonly accounting: Counter<"acct_status_type">;
+  readonly accountingGroupSize: Histogram;
+  readonly accountingCommitSeconds: Histogram;
   readonly accountingRefused: Counter;
   readonly accountingConfirmSeconds: Histogram;
 }
@@ -86,7 +89,18 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
+    shed: counter("aaa_node_shed_total", "Requests of boxes that were refused so that others are served", ["reason"]),
     accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),
+    accountingGroupSize: histogram(
+      "aaa_node_accounting_group_size",
+      "Accounting records that are committed together",
+      BATCH_SIZES,
+    ),
+    accountingCommitSeconds: histogram(
+      "aaa_node_accounting_commit_seconds",
+      "Committing accounting records that go together",
+      SECONDS,
+    ),
     accountingRefused: counter(
       "aaa_node_accounting_refused_total",
       "Accounting records that the broker did not take and that are sent again",

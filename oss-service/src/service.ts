@@ -2,8 +2,10 @@ import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
   BY_KEY,
   brokerSettings,
+  closeHttp,
   createHttp,
   createPool,
+  Drain,
   databaseSettings,
   type Env,
   migrate,
@@ -42,7 +44,9 @@ export async function startOssService(env: Env): Promise<OssService> {
   if (apiToken === "") throw new SettingsError("the provisioning API's token is empty; write one into API_TOKEN_FILE");
 
   const metrics = createMetrics(() => readStream(pool));
+  const drain = new Drain();
   const app = createHttp({
+    drain,
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
     describeErrors,
@@ -89,8 +93,9 @@ export async function startOssService(env: Env): Promise<OssService> {
 
   return {
     url,
+    drain: drain.begin,
     async stop() {
-      await app.close();
+      await closeHttp(app);
       stopping.abort();
       await working;
       await Promise.all([pool, provisioningPool, notesPool].map((each) => each.end()));

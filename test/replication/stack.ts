@@ -115,6 +115,8 @@ export class Stack implements AsyncDisposable {
       ...libpqEnv(databaseUrl),
       ...this.#tls,
       PARTITION: name,
+      // The boxes of tests wait for nobody.
+      DEVICE_REQUESTS_PER_SECOND: "0",
       SIGNING_KEYS_FILE: join(this.#folder, "keys"),
     };
   }
@@ -216,6 +218,8 @@ export class Stack implements AsyncDisposable {
       PORT: "0",
       LOG_LEVEL: process.env.LOG_LEVEL ?? "fatal",
       BROKER_URL: this.vhost.url,
+      // No gateway has to notice that a service ends.
+      DRAIN_SECONDS: "0",
     };
   }
 }

@@ -43,7 +43,7 @@ export async function fillQueue(
 }
 
 /** As it is in the outbox of OSS. */
-function writtenEventAt(sequence: number, devices: number): WrittenEvent {
+export function writtenEventAt(sequence: number, devices: number): WrittenEvent {
   const { epoch: _, sequence: __, ...body } = eventAt(sequence, devices);
   return { sequence: BigInt(sequence), body: JSON.stringify(body) };
 }
