@@ -250,15 +250,15 @@ test("a database that is at a place where the node never comes is as good as non
 });
 
 test("it takes no more memory than it may, nearly, and still answers everything right", async () => {
-  model = new ReadModel({ limitBytes: 100_000, read: database.read });
+  model = new ReadModel({ limitBytes: 60_000, read: database.read });
   model.found(database.watermark);
-  database.rows = Array.from({ length: 5_000 }, (_, index) => [
+  database.rows = Array.from({ length: 300 }, (_, index) => [
     subscriber(`s${index}`),
     entitlement(`e${index}`, `s${index}`),
   ]).flat();
-  for (let index = 0; index < 500; index += 1) {
-    expect(await ask(`s${index * 7}`)).toEqual({ status: "active", entitlements: [`e${index * 7}`] });
-    expect(model.size.bytes).toBeLessThan(100_000);
+  for (let index = 0; index < 300; index += 1) {
+    expect(await ask(`s${index}`)).toEqual({ status: "active", entitlements: [`e${index}`] });
+    expect(model.size.bytes).toBeLessThan(60_000);
   }
   expect(model.size.pieces).toBeGreaterThan(50);
 });

@@ -23,7 +23,7 @@ import { Watch } from "./watch.ts";
 /** Of the memory that is allowed; an account takes about three times as much as a device. */
 const SHARES: Readonly<Record<Kind, number>> = { accounts: 0.7, devices: 0.25, offerings: 0.05 };
 /** A question is asked anew when something it needs changed or had to go meanwhile, which is rare. */
-const TRIES = 10;
+const TRIES = 50;
 
 /** What a question is answered from. Undefined: it is not known yet, and is being read. */
 export interface Known {
