@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Credential } from "@aaa-cluster/contract";
 import { saslprep } from "@mongodb-js/saslprep";
 import type { SigningKeys } from "../signing-keys.ts";
@@ -65,16 +65,18 @@ export function serverFirst(nonce: string, { salt, iterations }: Credential): st
 export function verifyProof(credential: Credential, first: ClientFirst, final: ClientFinal): string | null {
   const authMessage = `${first.bare},${serverFirst(final.nonce, credential)},${final.withoutProof}`;
   const storedKey = Buffer.from(credential.storedKey, "base64");
-  const signature = createHmac("sha256", storedKey).update(authMessage).digest();
+  const signature = hmac(storedKey, authMessage);
   const proof = Buffer.alloc(KEY_BYTES);
   final.proof.copy(proof);
   const clientKey = Buffer.from(proof.map((byte, index) => byte ^ (signature[index] ?? 0)));
-  const serverSignature = createHmac("sha256", Buffer.from(credential.serverKey, "base64"))
-    .update(authMessage)
-    .digest();
+  const serverSignature = hmac(Buffer.from(credential.serverKey, "base64"), authMessage);
   const holds = timingSafeEqual(createHash("sha256").update(clientKey).digest(), storedKey);
   return holds && final.proof.length === KEY_BYTES ? `v=${serverSignature.toString("base64")}` : null;
 }
+
+// Node.js takes twice as long to make a key of a buffer by itself.
+const hmac = (key: Buffer, message: string): Buffer =>
+  createHmac("sha256", createSecretKey(key)).update(message).digest();
 
 /** What an unknown subscriber is answered with: the same for the same name at every node, and no password fits it. */
 export function decoyCredential(keys: SigningKeys, subscriberId: string): Credential {
