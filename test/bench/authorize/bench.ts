@@ -7,10 +7,12 @@ import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { startBareServer } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
 import { LOAD_CORE, pin, requireCores } from "../boxes/cores.ts";
+import type { Figures } from "../boxes/measure.ts";
 import { type NodeUnderLoad, startNode } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
 import { rawRequest } from "../boxes/raw-http.ts";
 import type { Subject } from "../boxes/subject.ts";
+import { startFreeradius } from "../radius/freeradius.ts";
 import { requestOf } from "./routes.ts";
 import { authorizations } from "./subject.ts";
 
@@ -21,8 +23,8 @@ const LANES = Number(process.env.LANES ?? 64);
 
 /**
  * Boxes that ask a node whether they may use a service, each with a token of its own, with 100,000 subscribers in its
- * database; beside a bare fastify with the same route, schemas and length of answer. Each has one core, with its
- * database; the load is sent from the other. They are measured in turns, after every box has asked the node once: those were the
+ * database; beside a bare fastify with the same route, schemas and length of answer, and FreeRADIUS (PAP) with the same
+ * population in PostgreSQL and in its users file, which answers whether a box is admitted. Each has one core, with its database; the load is sent from the other. They are measured in turns, after every box has asked the node once: those were the
  * answers for which it had to read its database and verify a token, and are told as `cold`.
  *
  * The ratio is of answers in a CPU second. POPULATION, SECONDS (of a round), ROUNDS and LANES (requests under way at a time)
@@ -46,6 +48,8 @@ export async function bench(): Promise<object> {
   const subjects = {
     ours: owned.use(authorizations({ name: "node-service", port, cpu: node.cpu }, requests)),
     fastify: owned.use(authorizations({ name: "bare fastify", ...bare }, requests)),
+    freeradius_sql: owned.use(await radius("sql")),
+    freeradius_files: owned.use(await radius("files")),
   };
   const cold = await step("Every box asks once", () => onceEach(subjects.ours));
   const { peakMib } = await usageOf(node.pid);
@@ -57,8 +61,11 @@ export async function bench(): Promise<object> {
     warmUpSeconds: Math.min(5, SECONDS),
   });
   printTable("authorizations", subjects, figures);
+  const ratioTo = (peer: Figures): number => rounded(figures.ours.per_cpu_s / peer.per_cpu_s);
   return {
-    ratio_to_fastify: rounded(figures.ours.per_cpu_s / figures.fastify.per_cpu_s),
+    ratio_to_fastify: ratioTo(figures.fastify),
+    ratio_to_freeradius_sql: ratioTo(figures.freeradius_sql),
+    ratio_to_freeradius_files: ratioTo(figures.freeradius_files),
     ...named(figures),
     cold_per_s: rounded(cold.perSecond),
     cold_per_cpu_s: rounded(cold.perCpuSecond),
@@ -67,6 +74,9 @@ export async function bench(): Promise<object> {
     lanes: LANES,
   };
 }
+
+const radius = (backend: "sql" | "files"): ReturnType<typeof startFreeradius> =>
+  step(`Start FreeRADIUS with ${backend}`, () => startFreeradius({ backend, population: POPULATION }));
 
 async function requestsOf({ accessToken }: NodeUnderLoad): Promise<Buffer[]> {
   const requests: Buffer[] = [];
