@@ -147,6 +147,11 @@ const LACKS: readonly (readonly [ConditionType, Partial<Findings>, readonly stri
   ],
   [
     "GatewaysReady",
+    seen({ gateways: gateways({ reports: [{ pod: "g-0", servers: 0 }] }) }),
+    ["NoServerUp: no pod of tv-oss-gateway knows one to send to"],
+  ],
+  [
+    "GatewaysReady",
     seen({ gateways: gateways({ virtualIP: "192.0.2.10" }) }),
     [
       "VirtualIPNotHeld: nobody holds 192.0.2.10 of tv-oss-gateway: this operator does not run keepalived yet, write mode: Service",
@@ -194,6 +199,18 @@ test.each<[string, ConditionType, Partial<Findings>]>([
     "more pods than wanted are no lack, as during a rollout",
     "NodesReady",
     seen({ nodes: { ...allIsWell().nodes, ready: 3 } }),
+  ],
+  [
+    "one pod of a gateway that knows where to send to is enough",
+    "GatewaysReady",
+    seen({
+      gateways: gateways({
+        reports: [
+          { pod: "g-0", servers: 0 },
+          { pod: "g-1", servers: 1 },
+        ],
+      }),
+    }),
   ],
   ["one ready endpoint is enough", "GatewaysReady", seen({ gateways: gateways({ readyEndpoints: 1 }) })],
   [
@@ -255,12 +272,12 @@ test("causes come before what they lead to", () => {
     relaying: false,
     nodeReports: nodes({ synced: false, consuming: false, behind: true }),
     brokerReport: wellBroker({ members: down(second, third).map((one) => ({ ...one, mem_alarm: true })) }),
-    gateways: gateways({ ready: 0, readyEndpoints: 0 }),
+    gateways: gateways({ ready: 0, readyEndpoints: 0, reports: [] }),
   });
   const order = (type: ConditionType): (Reason | undefined)[] =>
     found(type, everything).map((finding) => finding.split(":")[0] as Reason);
   expect(order("BrokerReady")).toEqual(["PodsNotReady", "QuorumLost", "MembersMissing", "AlarmRaised"]);
   expect(order("OssReady")).toEqual(["DatabaseNotReady", "PodsNotReady", "NobodyRelays"]);
   expect(order("NodesReady")).toEqual(["PodsNotReady", "NodesNotSynced", "NodesNotConsuming", "NodesBehind"]);
-  expect(order("GatewaysReady")).toEqual(["PodsNotReady", "EndpointsNotReady"]);
+  expect(order("GatewaysReady")).toEqual(["PodsNotReady", "EndpointsNotReady", "NoServerUp"]);
 });

@@ -147,6 +147,15 @@ const endpointsNotReady: Check = ({ observed: { gateways } }) =>
       .map(({ name }) => `Service ${name} has no ready endpoint`),
   );
 
+/** A pod that is new is found a few seconds after it is ready. */
+const noServerUp: Check = ({ observed: { gateways } }) =>
+  found(
+    "NoServerUp",
+    gateways
+      .filter(({ reports }) => reports.every(({ servers }) => servers === 0))
+      .map(({ name }) => `no pod of ${name} knows one to send to`),
+  );
+
 /** Only a load balancer takes its time, or never comes. */
 const noAddress: Check = ({ observed: { gateways } }) =>
   found(
@@ -200,5 +209,8 @@ export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
     ],
   ],
   ["NodesConsistent", [nodesDiffer]],
-  ["GatewaysReady", [podsNotReady(({ gateways }) => gateways), endpointsNotReady, noAddress, virtualIPNotHeld]],
+  [
+    "GatewaysReady",
+    [podsNotReady(({ gateways }) => gateways), endpointsNotReady, noServerUp, noAddress, virtualIPNotHeld],
+  ],
 ]);

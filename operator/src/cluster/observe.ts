@@ -5,7 +5,7 @@ import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
 import type { Component } from "./labels.ts";
 import { hostAndPort, isOver, isReady, podProblem } from "./pods.ts";
-import { isRelaying, type NodeReport, nodeReport } from "./services.ts";
+import { type GatewayReport, gatewayReport, isRelaying, type NodeReport, nodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
 
@@ -28,6 +28,8 @@ export interface GatewayWorkload extends Workload {
   readonly readyEndpoints: number;
   /** Where clients find it, as host:port; absent while there is nowhere. */
   readonly address?: string;
+  /** What each of its pods says. */
+  readonly reports: readonly GatewayReport[];
   /** The virtual IP that it shall hold. */
   readonly virtualIP?: string;
 }
@@ -74,9 +76,17 @@ export async function observe(
     const left = workload(name, component, 0);
     return { ...left, settled: left.existing === 0 };
   };
-  const [nodeReports, relays] = await Promise.all([
+  const gatewayOf = async (gateway: Gateway): Promise<GatewayWorkload> => ({
+    ...workload(gateway.name, gateway.component, gateway.spec.replicas),
+    ...entranceOf(world, object, cluster.namespace, gateway),
+    reports: await Promise.all(
+      world.pods(object, gateway.component).map((pod) => gatewayReport(pod, gateway.healthPort)),
+    ),
+  });
+  const [nodeReports, relays, gateways] = await Promise.all([
     Promise.all(world.pods(object, "aaa").map(nodeReport)),
     Promise.all(world.pods(object, "oss").map(isRelaying)),
+    Promise.all(gatewaysOf(cluster).map(gatewayOf)),
   ]);
   return {
     broker:
@@ -89,10 +99,7 @@ export async function observe(
         ? workload(names.ossDatabase, "oss-database", 1)
         : external(names.ossDatabase, "oss-database"),
     nodes: workload(names.aaa, "aaa", nodes.replicas),
-    gateways: gatewaysOf(cluster).map((gateway) => ({
-      ...workload(gateway.name, gateway.component, gateway.spec.replicas),
-      ...entranceOf(world, object, cluster.namespace, gateway),
-    })),
+    gateways,
     brokerReport,
     nodeReports,
     relaying: relays.includes(true),
@@ -124,7 +131,7 @@ function entranceOf(
   object: AaaCluster,
   namespace: string,
   gateway: Gateway,
-): Omit<GatewayWorkload, keyof Workload> {
+): Omit<GatewayWorkload, keyof Workload | "reports"> {
   const { component, name, spec } = gateway;
   const service = world.children<LiveService>(SERVICE, object).find(({ metadata }) => metadata.name === name);
   const readyEndpoints = service === undefined ? 0 : world.readyEndpoints(object, name);

@@ -49,6 +49,7 @@ function everyVerdict(): readonly Verdict[] {
     { nodeReports: wellNodes.map((node) => ({ ...node, behind: true })) },
     { nodeReports: wellNodes.map((node) => ({ ...node, differs: true })) },
     { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, readyEndpoints: 0 })) },
+    { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, reports: [] })) },
     { gateways: allIsWell().gateways.map(({ address: _, ...gateway }) => gateway) },
     { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, virtualIP: "192.0.2.10" })) },
     { oss: { ...allIsWell().oss, settled: false } },

@@ -35,6 +35,7 @@ export const REASONS = {
   NodesBehind: ["NodesReady"],
   NodesDiffer: ["NodesConsistent"],
   EndpointsNotReady: ["GatewaysReady"],
+  NoServerUp: ["GatewaysReady"],
   NoAddress: ["GatewaysReady"],
   VirtualIPNotHeld: ["GatewaysReady"],
   RollingOut: ["Reconciling"],

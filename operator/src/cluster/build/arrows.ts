@@ -1,6 +1,7 @@
 import type { Component } from "../labels.ts";
 import { BROKER_TOOL_PORTS, PORTS } from "../names.ts";
 import { brokerPorts, type ValidatedCluster } from "../validate.ts";
+import { gatewaysOf } from "./gateways.ts";
 
 /** TCP ports from the first to the last. */
 export interface PortRange {
@@ -20,6 +21,11 @@ export function arrowsOf(cluster: ValidatedCluster): readonly Arrow[] {
   return [
     ...(cluster.broker.external === undefined ? brokerArrows(cluster) : externalBrokerArrows),
     { from: "anyone", to: "oss-gateway", ports: [PORTS.ossGateway] },
+    ...gatewaysOf(cluster).map(({ component, healthPort }) => ({
+      from: "operator" as const,
+      to: component,
+      ports: [healthPort],
+    })),
     { from: "oss-gateway", to: "oss", ports: [PORTS.oss] },
     { from: "operator", to: "oss", ports: [PORTS.oss] },
     cluster.oss.database.externalSecretName === undefined

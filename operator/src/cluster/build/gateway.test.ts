@@ -51,7 +51,7 @@ test.each(COMPONENTS)(
   (component) => {
     const { haproxy } = built(component);
     const probe = (path: string) => ({ httpGet: { path, port: 8404 }, timeoutSeconds: 3 });
-    expect(haproxy.readinessProbe).toEqual({ ...probe("/readyz"), periodSeconds: 2, failureThreshold: 2 });
+    expect(haproxy.readinessProbe).toEqual({ ...probe("/readyz"), periodSeconds: 2, failureThreshold: 1 });
     expect(haproxy.livenessProbe).toEqual({ ...probe("/livez"), periodSeconds: 10, failureThreshold: 3 });
   },
 );

@@ -3,7 +3,6 @@ import type { SchedulingSpec } from "../../api/fields.ts";
 import type { GatewaySpec } from "../../api/gateway.ts";
 import { hashOf } from "../../kube/index.ts";
 import { CONFIG_ANNOTATION, componentLabels, selectorLabels } from "../labels.ts";
-import { PORTS } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
 import { haproxyConfig } from "./haproxy-config.ts";
@@ -69,17 +68,17 @@ const schedulingOf = ({ nodeSelector }: GatewaySpec): SchedulingSpec => ({
   ...(nodeSelector === undefined ? {} : { nodeSelector }),
 });
 
-function haproxy({ haproxyImage }: ValidatedCluster, { port, portName, spec }: Gateway): V1Container {
+function haproxy({ haproxyImage }: ValidatedCluster, { port, portName, healthPort, spec }: Gateway): V1Container {
   return restrictedContainer({
     name: "haproxy",
     image: haproxyImage,
     ports: [
       { name: portName, containerPort: port },
-      { name: "health", containerPort: PORTS.haproxyHealth },
+      { name: "health", containerPort: healthPort },
     ],
     resources: spec.resources,
-    livenessProbe: httpProbe("/livez", PORTS.haproxyHealth, { periodSeconds: 10, failureThreshold: 3 }),
-    readinessProbe: httpProbe("/readyz", PORTS.haproxyHealth, { periodSeconds: 2, failureThreshold: 2 }),
+    livenessProbe: httpProbe("/livez", healthPort, { periodSeconds: 10, failureThreshold: 3 }),
+    readinessProbe: httpProbe("/readyz", healthPort, { periodSeconds: 2, failureThreshold: 1 }),
     volumeMounts: [{ name: "config", mountPath: "/etc/haproxy", readOnly: true }],
   });
 }

@@ -10,10 +10,14 @@ export interface Gateway {
   readonly name: string;
   readonly port: number;
   readonly portName: string;
+  /** Where HAProxy says how it is. */
+  readonly healthPort: number;
   readonly backend: {
     readonly host: string;
     readonly port: number;
-    readonly mode: "tcp" | "http";
+    readonly protocol: "amqp" | "amqps" | "http";
+    /** Whether any request may be sent again to another server although the first one may have carried it out. */
+    readonly repeatable: boolean;
     /** As many servers as there can ever be, so that scaling changes no configuration. */
     readonly slots: number;
   };
@@ -30,7 +34,14 @@ export function gatewaysOf(cluster: ValidatedCluster): readonly Gateway[] {
     name: names.brokerGateway,
     port: PORTS.brokerGateway,
     portName: "amqp",
-    backend: { host: hostOf(names.brokerNodes), port: amqp, mode: "tcp", slots: MOST_BROKERS },
+    healthPort: PORTS.haproxyHealth,
+    backend: {
+      host: hostOf(names.brokerNodes),
+      port: amqp,
+      protocol: broker.tls === undefined ? "amqp" : "amqps",
+      repeatable: true,
+      slots: MOST_BROKERS,
+    },
     spec: broker.gateway,
   };
   return [
@@ -40,7 +51,8 @@ export function gatewaysOf(cluster: ValidatedCluster): readonly Gateway[] {
       name: names.ossGateway,
       port: PORTS.ossGateway,
       portName: "http",
-      backend: { host: hostOf(names.ossNodes), port: PORTS.oss, mode: "http", slots: MOST_OSS },
+      healthPort: PORTS.haproxyHealth,
+      backend: { host: hostOf(names.ossNodes), port: PORTS.oss, protocol: "http", repeatable: false, slots: MOST_OSS },
       spec: oss.gateway,
     },
     {
@@ -48,7 +60,9 @@ export function gatewaysOf(cluster: ValidatedCluster): readonly Gateway[] {
       name: names.aaaGateway,
       port: PORTS.aaaGateway,
       portName: "http",
-      backend: { host: hostOf(names.aaaNodes), port: PORTS.aaa, mode: "http", slots: MOST_NODES },
+      healthPort: PORTS.haproxyHealth,
+      // Every call of a box is harmless twice: see the design of accounting.
+      backend: { host: hostOf(names.aaaNodes), port: PORTS.aaa, protocol: "http", repeatable: true, slots: MOST_NODES },
       spec: nodes.gateway,
     },
   ];

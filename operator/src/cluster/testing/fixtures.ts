@@ -53,6 +53,7 @@ const gateway = (component: GatewayWorkload["component"], port: number): Gateway
   ...allReady(`tv-${component}`, 2),
   component,
   readyEndpoints: 2,
+  reports: [0, 1].map((ordinal) => ({ pod: `tv-${component}-${ordinal}`, servers: 2 })),
   address: `tv-${component}.aaa.svc:${port}`,
 });
 
