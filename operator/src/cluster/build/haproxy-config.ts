@@ -1,3 +1,5 @@
+import { hostAndPort } from "../pods.ts";
+import type { VirtualRouter } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
 
 /** AMQP connections are quiet while a publisher is blocked, so only hours of silence count as dead. */
@@ -55,7 +57,7 @@ const amqpCheck = (tls: boolean): string => `
   tcp-check expect rbinary ^01............000A000A`;
 
 /** HAProxy's own health: ready while at least one server behind it is. */
-const healthSection = (port: number): string => `
+const healthSection = ({ healthPort, vrrp }: Gateway): string => `
 defaults health
   mode http
   timeout connect 2s
@@ -63,22 +65,36 @@ defaults health
   timeout server 10s
 
 frontend health from health
-  bind :${port}
+  bind :${healthPort}
   acl nobody nbsrv(servers) eq 0
   http-request return status 200 content-type text/plain string "alive" if { path /livez }
   http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody
   http-request return status 200 content-type text/plain string "ready" if { path /readyz }
-  http-request return status 200 content-type application/json lf-string '{"servers":%[nbsrv(servers)]}' if { path /v1/gateway }
+  http-request return status 200 content-type application/json lf-string '{"servers":%[nbsrv(servers)]${vrrp === undefined ? "" : `,"holds":%[nbsrv(holder)]`}}' if { path /v1/gateway }
   http-request use-service prometheus-exporter if { path /metrics }
+${vrrp === undefined ? "" : holderSection(healthPort, vrrp)}`;
+
+/** Whether it is this one who answers at the virtual IP: the one server of \`holder\` is up then. */
+const holderSection = (healthPort: number, { ip }: VirtualRouter): string => `\
+  http-request return status 200 content-type text/plain string "\${POD_NAME}" if { path /v1/name }
+
+backend holder from health
+  timeout check 500ms
+  option httpchk GET /v1/name
+  http-check expect string "\${POD_NAME}"
+  server self ${hostAndPort(ip, healthPort)} check inter 500ms fall 1 rise 1
 `;
 
 /**
  * The configuration of one gateway. Servers are found by DNS and checked by HAProxy itself, so pods come and go
  * without a reload. A server that goes down has its sessions closed, so that clients connect anew elsewhere.
  */
-export function haproxyConfig({ port, healthPort, backend }: Gateway): string {
+export function haproxyConfig(gateway: Gateway): string {
+  const { port, entrancePort, backend, vrrp } = gateway;
   const { protocol, host, slots } = backend;
   const mode = protocol === "amqp" || protocol === "amqps" ? "tcp" : "http";
+  // An address that another one holds now can be bound too, without any capability.
+  const virtual = vrrp === undefined ? "" : `  bind ${hostAndPort(vrrp.ip, port)} transparent\n`;
   return `global
   log stdout format raw local0 notice
   fd-hard-limit 50000
@@ -94,8 +110,8 @@ resolvers cluster
   hold obsolete 5s
 ${mode === "tcp" ? TCP_SECTION : HTTP_SECTION}
 frontend entrance from ${mode}
-  bind :${port}
-  default_backend servers
+  bind :${entrancePort}
+${virtual}  default_backend servers
 
 backend servers from ${mode}
   balance leastconn\
@@ -103,5 +119,5 @@ ${mode === "tcp" ? amqpCheck(protocol === "amqps") : READYZ_CHECK}${backend.repe
   default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions resolvers cluster init-addr none\
 ${protocol === "amqps" ? " verify none" : ""}
   server-template server ${slots} ${host}:${backend.port}
-${healthSection(healthPort)}`;
+${healthSection(gateway)}`;
 }
