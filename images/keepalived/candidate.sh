@@ -1,12 +1,14 @@
 #!/bin/bash
 # One candidate for a virtual IP, on the network of its Kubernetes node: looks whether it can hold the address, finds the
 # other candidates by DNS, and runs keepalived with them as its peers, as they come and go.
-# Environment: VIRTUAL_IP, INTERFACE, HOST_IP (of this node), CANDIDATES (a DNS name of all), POD_NAME.
+# Environment: VIRTUAL_IP, INTERFACE, HOST_IP (of this node), CANDIDATES (a DNS name of all), POD_NAME, and HEALTH_PORT of
+# this gateway's HAProxy.
 set -euo pipefail
 
 config=/etc/gateway/keepalived.conf
 state=/run/keepalived
 peers="$state/peers.conf"
+fault="$state/fault"
 if [[ $VIRTUAL_IP == *:* ]]; then family=6 prefix=128; else family=4 prefix=32; fi
 
 # The operator reads these words: see candidates.ts.
@@ -39,6 +41,27 @@ find_peers() {
   echo "peers: ${others//$'\n'/ }"
 }
 
+# Whether HAProxy runs, and knows a server to send to.
+is_usable() {
+  local answer status=0
+  exec {answer}<> "/dev/tcp/127.0.0.1/$HEALTH_PORT" || return 1
+  printf 'GET /readyz HTTP/1.0\r\n\r\n' >&"$answer"
+  read -rt 1 _ status _ <&"$answer" || true
+  exec {answer}>&-
+  [ "$status" = 200 ]
+} 2>/dev/null
+
+# keepalived itself may run no script: changing its groups, as it does for one, takes another capability.
+watch_haproxy() {
+  local was=1 now never
+  exec {never}<> <(:)
+  while true; do
+    if is_usable; then now=0; else now=1; fi
+    if [ "$now" != "$was" ]; then echo "$now" > "$fault"; was=$now; fi
+    read -rt 0.2 <&"$never" || true
+  done
+}
+
 look_for_strangers() {
   local holder known peer
   holder=$(neighbour "$VIRTUAL_IP")
@@ -65,13 +88,18 @@ if [ ! -s "$peers" ]; then echo "waiting for another candidate in $CANDIDATES"; 
 until find_peers || [ -s "$peers" ]; do sleep 1; done
 look_for_strangers
 
+rm -f "$state"/*.pid
+echo 1 > "$fault"
+watch_haproxy &
+watcher=$!
 keepalived --dont-fork --vrrp --log-console --use-file="$config" --config-id="$POD_NAME" \
   --pid="$state/keepalived.pid" --vrrp_pid="$state/vrrp.pid" &
 keepalived=$!
 trap 'kill -TERM "$keepalived" 2>/dev/null || true' TERM INT
 while kill -0 "$keepalived" 2>/dev/null; do
   sleep 1 &
-  wait -n "$keepalived" $! || true
+  wait -n "$keepalived" "$watcher" $! || true
+  if ! kill -0 "$watcher" 2>/dev/null; then kill -TERM "$keepalived" || true; fi
   if find_peers; then kill -HUP "$keepalived" || true; fi
 done
 code=0

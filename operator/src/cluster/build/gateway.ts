@@ -14,10 +14,10 @@ import type { ServiceManifest } from "./service.ts";
 
 /** The files of a gateway's configuration, by name. */
 export function gatewayFiles(gateway: Gateway): Readonly<Record<string, string>> {
-  const { name, healthPort, vrrp } = gateway;
+  const { name, vrrp } = gateway;
   return {
     "haproxy.cfg": haproxyConfig(gateway),
-    ...(vrrp === undefined ? {} : { "keepalived.conf": keepalivedConfig(name, healthPort, vrrp) }),
+    ...(vrrp === undefined ? {} : { "keepalived.conf": keepalivedConfig(name, vrrp) }),
   };
 }
 

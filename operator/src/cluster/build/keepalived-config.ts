@@ -8,6 +8,8 @@ const STARTUP_DELAY_S = 8;
 
 /** Where `candidate.sh` of the image writes the addresses of this candidate and of its peers. */
 const PEERS_FILE = "/run/keepalived/peers.conf";
+/** Where it writes 0 while this candidate's HAProxy is usable, else 1. With weight 0 that is a fault. */
+const FAULT_FILE = "/run/keepalived/fault";
 
 /**
  * The configuration of every candidate for a virtual IP: keepalived takes of the lines with @ its own, by the name of its
@@ -16,7 +18,6 @@ const PEERS_FILE = "/run/keepalived/peers.conf";
  */
 export function keepalivedConfig(
   name: string,
-  healthPort: number,
   { id, ip, networkInterface, advertIntervalMilliseconds, preemptDelaySeconds }: VirtualRouter,
 ): string {
   const interval = (Math.ceil(advertIntervalMilliseconds / 10) / 100).toFixed(2);
@@ -26,8 +27,6 @@ export function keepalivedConfig(
   );
   return `global_defs {
   router_id ${name}
-  script_user root
-  enable_script_security
   vrrp_startup_delay ${STARTUP_DELAY_S}
   vrrp_version 3
   vrrp_garp_master_delay 1
@@ -36,13 +35,8 @@ export function keepalivedConfig(
   vrrp_higher_prio_send_advert true
 }
 
-vrrp_script usable {
-  script "/opt/gateway/usable.sh ${healthPort}"
-  interval 0.2
-  timeout 1
-  fall 1
-  rise 2
-  init_fail
+track_file fault {
+  file ${FAULT_FILE}
 }
 
 vrrp_instance gateway {
@@ -57,8 +51,8 @@ ${priorities.join("\n")}
   virtual_ipaddress {
     ${ip}/${ip.includes(":") ? 128 : 32} dev ${networkInterface}
   }
-  track_script {
-    usable
+  track_file {
+    fault weight 0
   }
 }
 `;

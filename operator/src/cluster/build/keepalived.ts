@@ -51,7 +51,7 @@ export function candidatesStatefulSet(
 /** What VRRP needs, and only that: root with two capabilities. */
 function keepalived(
   { keepalivedImage, namespace, clusterDomain }: ValidatedCluster,
-  { candidates, spec }: Gateway,
+  { candidates, healthPort, spec }: Gateway,
   { ip, networkInterface }: VirtualRouter,
 ): V1Container {
   const { securityContext, ...container } = restrictedContainer({
@@ -63,6 +63,7 @@ function keepalived(
       ...env({
         VIRTUAL_IP: ip,
         INTERFACE: networkInterface,
+        HEALTH_PORT: String(healthPort),
         CANDIDATES: `${candidates}.${namespace}.svc.${clusterDomain}.`,
       }),
     ],
