@@ -93,7 +93,7 @@ echo 1 > "$fault"
 watch_haproxy &
 watcher=$!
 keepalived --dont-fork --vrrp --log-console --use-file="$config" --config-id="$POD_NAME" \
-  --pid="$state/keepalived.pid" --vrrp_pid="$state/vrrp.pid" &
+  --pid="$state/keepalived.pid" --vrrp_pid="$state/vrrp.pid" --bfd_pid="$state/bfd.pid" &
 keepalived=$!
 trap 'kill -TERM "$keepalived" 2>/dev/null || true' TERM INT
 while kill -0 "$keepalived" 2>/dev/null; do

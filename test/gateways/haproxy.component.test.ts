@@ -1,19 +1,12 @@
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
-import { join } from "node:path";
 import { expect, jest, test } from "@jest/globals";
 import amqp from "amqplib";
-import fc from "fast-check";
 import { type Gateway, gatewaysOf } from "../../operator/src/cluster/build/gateways.ts";
-import { haproxyConfig } from "../../operator/src/cluster/build/haproxy-config.ts";
-import { anyName, anyNamespace, anySpec, clusterOf } from "../../operator/src/cluster/testing/any-spec.ts";
 import { aCluster } from "../../operator/src/cluster/testing/fixtures.ts";
 import { WITH_TLS } from "../../operator/src/cluster/testing/specs.ts";
 import { until } from "../lib/until.ts";
-import { startContainer } from "../services/container.ts";
-import { ownedFolder, removeFolder } from "../services/folders.ts";
 import { freshVhost } from "../services/fresh.ts";
 import { sharedRabbitmq } from "../services/shared.ts";
 import { type RunningGateway, startGateway } from "./haproxy.ts";
@@ -48,27 +41,6 @@ async function aPod(answer: RequestListener): Promise<Server & AsyncDisposable> 
 }
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
-test("haproxy takes the configuration of any legal cluster without a warning", async () => {
-  const clusters = fc
-    .tuple(anySpec, anyName, anyNamespace)
-    .map(([spec, name, namespace]) => clusterOf(spec, name, namespace));
-  const configs = new Set(fc.sample(clusters, 40).flatMap((cluster) => gatewaysOf(cluster).map(haproxyConfig)));
-  const folder = await ownedFolder();
-  try {
-    for (const [index, config] of [...configs].entries()) await writeFile(join(folder, `${index}.cfg`), config);
-    // -dW: a warning is an error.
-    const script = 'for file in /configs/*.cfg; do haproxy -dW -c -q -f "$file" || { cat "$file"; exit 1; }; done';
-    const container = await startContainer({
-      image: "haproxy",
-      command: ["bash", "-c", script],
-      mounts: { [folder]: "/configs" },
-    });
-    expect({ code: await container.exited, log: container.log() }).toEqual({ code: 0, log: "" });
-  } finally {
-    await removeFolder(folder);
-  }
-});
 
 test.each([
   ["amqp", {}],
