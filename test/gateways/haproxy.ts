@@ -18,7 +18,10 @@ export interface RunningGateway extends AsyncDisposable {
 export async function startGateway(gateway: Gateway, servers: readonly number[]): Promise<RunningGateway> {
   const [port = 0, healthPort = 0] = await freePorts(2);
   const lines = servers.map((server, index) => `  server server${index + 1} 127.0.0.1:${server}`);
-  const config = haproxyConfig({ ...gateway, port, healthPort }).replace(/^ {2}server-template .*$/m, lines.join("\n"));
+  const config = haproxyConfig({ ...gateway, entrancePort: port, healthPort }).replace(
+    /^ {2}server-template .*$/m,
+    lines.join("\n"),
+  );
   const folder = await ownedFolder();
   await writeFile(join(folder, "haproxy.cfg"), config);
   const container = await startContainer({ image: "haproxy", mounts: { [folder]: "/etc/haproxy" } });
