@@ -8,6 +8,7 @@ interface Probe {
 }
 
 const EVERY_MS = 20;
+/** Shorter than a box waits, to see that nobody answers. */
 const TIMEOUT_MS = 250;
 
 /** Asks again and again, each time by a connection of its own, until it is disposed of. */
@@ -16,8 +17,8 @@ export class Prober implements AsyncDisposable {
   readonly #running: Promise<void>;
   #stopped = false;
 
-  constructor(url: string) {
-    this.#running = this.#run(url);
+  constructor(url: string, timeoutMs = TIMEOUT_MS) {
+    this.#running = this.#run(url, timeoutMs);
   }
 
   /** How long after a moment nobody answered the questions that were asked since; 0 when every one was answered. */
@@ -46,13 +47,13 @@ export class Prober implements AsyncDisposable {
     await this.#running;
   }
 
-  async #run(url: string): Promise<void> {
+  async #run(url: string, timeoutMs: number): Promise<void> {
     const asked: Promise<void>[] = [];
     while (!this.#stopped) {
       const probe = { at: performance.now(), answered: false };
       this.#probes.push(probe);
       asked.push(
-        answers(url).then((answered) => {
+        answers(url, timeoutMs).then((answered) => {
           probe.answered = answered;
         }),
       );
@@ -63,9 +64,9 @@ export class Prober implements AsyncDisposable {
 }
 
 /** Whether a box is answered there at all: what it sends is refused, which is an answer too. */
-function answers(url: string): Promise<boolean> {
+function answers(url: string, timeout: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const request = http.request(url, { method: "POST", agent: false, timeout: TIMEOUT_MS }, (response) => {
+    const request = http.request(url, { method: "POST", agent: false, timeout }, (response) => {
       response.resume();
       resolve((response.statusCode ?? 500) < 500);
     });

@@ -141,7 +141,7 @@ function workloadOf(
 
 /** The Kubernetes nodes that hold a gateway's virtual IP, as their pods say. */
 export function holdersOf(reports: readonly GatewayReport[]): readonly string[] {
-  return reports.flatMap(({ holds, node }) => (holds && node !== undefined ? [node] : []));
+  return reports.flatMap(({ holds, node, pod }) => (holds ? [node ?? pod] : []));
 }
 
 function entranceOf(

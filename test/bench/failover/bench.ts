@@ -109,9 +109,12 @@ async function outages(tv: AaaCluster, what: string, fault: Fault): Promise<numb
   return found;
 }
 
+/** How long a box waits for an answer. */
+const BOX_TIMEOUT_MS = 5_000;
+
 /** Deletes AAA pods as if they had died, one by one, while boxes ask. */
 async function killedPods(tv: AaaCluster): Promise<{ readonly asked: number; readonly failed: number }> {
-  await using prober = new Prober(`http://${VIRTUAL_IP}:6060/v1/authorize`);
+  await using prober = new Prober(`http://${VIRTUAL_IP}:6060/v1/authorize`, BOX_TIMEOUT_MS);
   const since = performance.now();
   for (const ordinal of [0, 1]) {
     await tv.ready(3 * MINUTE_MS);

@@ -90,7 +90,7 @@ test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when
 
 test.each(COMPONENTS)("%s closes the sessions of a pod that is down, so that clients go elsewhere", (component) => {
   const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
-  expect(servers?.join()).toContain("on-marked-down shutdown-sessions");
+  expect(servers?.join()).toContain("on-marked-down shutdown-sessions observe layer4 error-limit 3 on-error mark-down");
   expect(servers).toContain("balance leastconn");
 });
 
@@ -102,7 +102,7 @@ test.each(HTTP)("%s lets go of clients that are slow or silent, and of requests 
       "timeout http-keep-alive 60s",
       "timeout client 60s",
       "timeout server 60s",
-      "timeout connect 2s",
+      "timeout connect 500ms",
       "timeout queue 5s",
       "timeout check 2s",
       "retries 2",

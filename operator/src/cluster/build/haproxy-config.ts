@@ -32,7 +32,7 @@ defaults http
   option redispatch 1
   retries 2
   retry-on conn-failure empty-response 503
-  timeout connect 2s
+  timeout connect 500ms
   timeout client 60s
   timeout server 60s
   timeout queue 5s
@@ -87,7 +87,8 @@ backend holder from health
 
 /**
  * The configuration of one gateway. Servers are found by DNS and checked by HAProxy itself, so pods come and go
- * without a reload. A server that goes down has its sessions closed, so that clients connect anew elsewhere.
+ * without a reload. A server that cannot be reached is down before the next check says so. One that goes down has its
+ * sessions closed, so that clients connect anew elsewhere.
  */
 export function haproxyConfig(gateway: Gateway): string {
   const { port, entrancePort, backend, vrrp } = gateway;
@@ -116,7 +117,7 @@ ${virtual}  default_backend servers
 backend servers from ${mode}
   balance leastconn\
 ${mode === "tcp" ? amqpCheck(protocol === "amqps") : READYZ_CHECK}${backend.repeatable ? "" : SEND_ONCE}
-  default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions resolvers cluster init-addr none\
+  default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions observe layer4 error-limit 3 on-error mark-down resolvers cluster init-addr none\
 ${protocol === "amqps" ? " verify none" : ""}
   server-template server ${slots} ${host}:${backend.port}
 ${healthSection(gateway)}`;
