@@ -26,7 +26,7 @@ kubeconfig: $(READY) ## Print the path of the kubeconfig
 test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine too
 	@node test/main.ts
 
-bench: $(READY) ## Measure: NAME=controller-core, scale, apply, propagation, resync or failover
+bench: $(READY) ## Measure: NAME=controller-core, scale, apply, propagation, resync, accounting, overload or failover
 	@node test/bench/main.ts $(NAME)
 
 fuzz-replication: $(READY) ## Break replication at random: SEEDS=1000 FROM=1, or SEED=n alone; FAULT_SECONDS=8

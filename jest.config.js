@@ -19,6 +19,8 @@ export default {
       testMatch: ["**/*.component.test.ts"],
       globalSetup: "<rootDir>/test/services/global-setup.ts",
       globalTeardown: "<rootDir>/test/services/global-teardown.ts",
+      // Also a hook's: a database or a broker of its own takes some of that on a busy machine.
+      testTimeout: 30_000,
     },
     { ...base, displayName: "e2e", testMatch: ["<rootDir>/test/e2e/*.e2e.test.ts"] },
   ],

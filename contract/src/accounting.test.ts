@@ -1,6 +1,12 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type AccountingRecord, type AccountingReport, decodeAccountingRecord, recordIdOf } from "./accounting.ts";
+import {
+  type AccountingRecord,
+  type AccountingReport,
+  decodeAccountingRecord,
+  recordIdOf,
+  reportFaults,
+} from "./accounting.ts";
 import { encode } from "./events.ts";
 
 const identity = { subscriberId: "s1", deviceId: "box-1" };
@@ -29,12 +35,40 @@ test("a member that this version does not know is allowed and left out", () => {
 });
 
 test.each([
-  [{ acctStatusType: "Pause" }, '/acctStatusType: must be one of "Start", "Interim-Update", "Stop"'],
+  [{ acctStatusType: "Pause" }, '/acctStatusType: must be one of "Start", "Interim-Update", "Stop", "Event"'],
   [{ eventTime: "yesterday" }, "/eventTime: must be a date-time, for example 2026-01-31T00:00:00Z"],
   [{ acctSessionTime: -1 }, "/acctSessionTime: must be >= 0"],
   [{ recordId: undefined }, "must have recordId"],
 ])("what is no record is refused with what to write: %j", (change, message) => {
   expect(() => decodeAccountingRecord(encode({ ...record, ...change }))).toThrow(message);
+});
+
+const { acctTerminateCause: _, acctSessionTime: __, ...bare } = report;
+const purchase: AccountingReport = {
+  ...bare,
+  acctStatusType: "Event",
+  accountingRecordNumber: 0,
+  productOfferingId: "movie-night",
+  contentId: "tt0076759",
+  service: "vod:new",
+};
+
+test("a Stop may say why, an Event must say what was bought", () => {
+  expect(reportFaults(report)).toEqual([]);
+  expect(reportFaults(purchase)).toEqual([]);
+  expect(reportFaults({ ...purchase, productOfferingId: undefined } as unknown as AccountingReport)).toEqual([
+    "must have productOfferingId: the offering that was bought",
+  ]);
+});
+
+test.each([
+  [{ ...report, acctStatusType: "Start" }, "/acctTerminateCause: is for a Stop alone; remove it"],
+  [{ ...report, contentId: "x" }, "/contentId: is for an Event alone; remove it"],
+  [{ ...purchase, acctSessionTime: 1 }, "/acctSessionTime: an Event has no session; remove it"],
+  [{ ...report, service: "\0" }, "/service: must not have the character U+0000 or half of a surrogate pair"],
+  [{ ...report, service: "\ud800" }, "/service: must not have the character U+0000 or half of a surrogate pair"],
+] as [AccountingReport, string][])("what does not belong into a record is named: %j", (wrong, message) => {
+  expect(reportFaults(wrong)).toEqual([message]);
 });
 
 test("two records have one id only if they are of one box, session, type and number", () => {

@@ -3,7 +3,8 @@ import { Compile } from "typebox/compile";
 import { Identifier, Timestamp } from "./decimal.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
-export const AcctStatusType = Type.Enum(["Start", "Interim-Update", "Stop"]);
+/** RFC 2866 section 5.1, and of RFC 6733 section 9.8.1 the Event: something that happened once and has no session. */
+export const AcctStatusType = Type.Enum(["Start", "Interim-Update", "Stop", "Event"]);
 export type AcctStatusType = Type.Static<typeof AcctStatusType>;
 
 /** Why a session ended: the values of RFC 2866 section 5.10. */
@@ -30,13 +31,14 @@ export const AcctTerminateCause = Type.Enum([
 
 const Unsigned32 = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
 
-const REPORT = `What a box says of a session, by the names of RFC 2866. acctSessionId: the box's name for the session, \
-unique among its sessions. accountingRecordNumber: counts the session's records (RFC 6733 section 9.8.3); a box that sends a \
-record again sends it with the same number and everything else in it the same. acctSessionTime: whole seconds since the \
-session began. acctTerminateCause: why it ended, for a Stop. service: what was used, as it was authorized. eventTime: when \
-it happened, by the box's clock.`;
+const REPORT = `What a box says of a session, or of a one-time event as a purchase, by the names of RFC 2866. acctSessionId: the \
+box's name for the session or the event, unique among its sessions and events. accountingRecordNumber: counts the session's \
+records (RFC 6733 section 9.8.3), 0 for an Event; a box that sends a record again sends it with the same number and everything \
+else in it the same. acctSessionTime: whole seconds since the session began. acctTerminateCause: why it ended, of a Stop \
+alone. productOfferingId: what was bought, of an Event alone, which must have it. contentId: the title that was bought, of an \
+Event alone. service: what was used or bought, as it was authorized. eventTime: when it happened, by the box's clock.`;
 
-/** What a box says of a session. */
+/** What a box says of a session or of an event; see also `reportFaults`. */
 export const AccountingReport = Type.Object(
   {
     acctSessionId: Identifier,
@@ -44,6 +46,8 @@ export const AccountingReport = Type.Object(
     accountingRecordNumber: Unsigned32,
     acctSessionTime: Type.Optional(Unsigned32),
     acctTerminateCause: Type.Optional(AcctTerminateCause),
+    productOfferingId: Type.Optional(Identifier),
+    contentId: Type.Optional(Identifier),
     service: Type.String({ minLength: 1, maxLength: 128 }),
     eventTime: Timestamp,
   },
@@ -53,7 +57,33 @@ export const AccountingReport = Type.Object(
 );
 export type AccountingReport = Type.Static<typeof AccountingReport>;
 
-/** One record of a session, as it goes from the node that took it to OSS: one to a message. */
+const HALF_OF_A_PAIR = /\p{Surrogate}/u;
+
+/**
+ * Pure: what is wrong with a report of the right form, as lines that say where and what to write; empty when nothing is. A
+ * node holds boxes to it. A reader of messages does not: what was accepted once is charged.
+ */
+export function reportFaults(report: AccountingReport): string[] {
+  const { acctStatusType, acctSessionTime, acctTerminateCause, productOfferingId, contentId, service } = report;
+  const faults: string[] = [];
+  if (acctStatusType !== "Stop" && acctTerminateCause !== undefined) {
+    faults.push("/acctTerminateCause: is for a Stop alone; remove it");
+  }
+  if (acctStatusType === "Event") {
+    if (productOfferingId === undefined) faults.push("must have productOfferingId: the offering that was bought");
+    if (acctSessionTime !== undefined) faults.push("/acctSessionTime: an Event has no session; remove it");
+  } else {
+    if (productOfferingId !== undefined) faults.push("/productOfferingId: is for an Event alone; remove it");
+    if (contentId !== undefined) faults.push("/contentId: is for an Event alone; remove it");
+  }
+  // No database keeps these.
+  if (service.includes("\0") || HALF_OF_A_PAIR.test(service)) {
+    faults.push("/service: must not have the character U+0000 or half of a surrogate pair");
+  }
+  return faults;
+}
+
+/** One record of a session or of an event, as it goes from the node that took it to OSS: one to a message. */
 export const AccountingRecord = Type.Object(
   {
     recordId: Type.String({ minLength: 1, maxLength: 256 }),

@@ -12,7 +12,7 @@ import {
   SNAPSHOT_ROUTING_KEY,
   snapshotQueue,
 } from "./names.ts";
-import { SnapshotChunk, SnapshotEnd, SnapshotRequest } from "./snapshot.ts";
+import { SNAPSHOT_ROWS_TYPE, SnapshotChunkHeaders, SnapshotEnd, SnapshotRequest, SnapshotRows } from "./snapshot.ts";
 
 // A minor version adds members, types of event and entities, and nothing else (decision 3).
 const CONTRACT_VERSION = "1.0.0";
@@ -36,7 +36,7 @@ export function asyncapi(): object {
     channels: {
       broadcasts: {
         address: DEFAULT_OSS_EXCHANGE,
-        description: `The exchange of the broadcasts, which may have another name. Each node binds its quorum queue ${partitionQueue("<partition>")} to it, with one active consumer.`,
+        description: `The exchange of the broadcasts, which may have another name. Each node binds its quorum queue ${partitionQueue("<partition>")} to it, with one active consumer. Events that wait together come in one message, as an array of them, in which each follows the one before.`,
         messages: messagesOf([...events, "StreamPosition"]),
         bindings: exchange(DEFAULT_OSS_EXCHANGE, "fanout"),
       },
@@ -82,19 +82,28 @@ export function asyncapi(): object {
       },
     },
     components: {
-      messages: Object.fromEntries(
-        [...events, "StreamPosition", "SnapshotRequest", ...snapshotParts, "AccountingRecord"].map((name) => [
-          name,
-          { name, payload: ref("components/schemas", name) },
-        ]),
-      ),
+      messages: {
+        ...Object.fromEntries(
+          [...events, "StreamPosition", "SnapshotRequest", "SnapshotEnd", "AccountingRecord"].map((name) => [
+            name,
+            { name, payload: ref("components/schemas", name) },
+          ]),
+        ),
+        SnapshotChunk: {
+          name: "SnapshotChunk",
+          contentType: SNAPSHOT_ROWS_TYPE,
+          headers: ref("components/schemas", "SnapshotChunkHeaders"),
+          payload: ref("components/schemas", "SnapshotRows"),
+        },
+      },
       schemas: {
         ...entityPayloads,
         EventEnvelope,
         ...Object.fromEntries(entityNames.map((entity) => [`${entity}Event`, eventSchema(entity)])),
         StreamPosition,
         SnapshotRequest,
-        SnapshotChunk,
+        SnapshotChunkHeaders,
+        SnapshotRows,
         SnapshotEnd,
         AccountingRecord,
       },

@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { Compile } from "typebox/compile";
 import { Identifier, Timestamp } from "./decimal.ts";
 
 export const Credential = Type.Object(
@@ -63,6 +64,13 @@ export const entityNames = Object.keys(entityPayloads) as EntityName[];
 
 /** The name of an entity on the wire, which a newer OSS may know and this version does not. */
 export const EntityWord = Type.String({ pattern: "^[A-Z][A-Za-z0-9]{0,63}$" });
+
+const word = Compile(EntityWord);
+
+/** Whether an entity may be called so. */
+export function isEntityWord(text: string): boolean {
+  return word.Check(text);
+}
 
 export function isKnownEntity(entity: string): entity is EntityName {
   return Object.hasOwn(entityPayloads, entity);

@@ -70,11 +70,21 @@ export function isStreamPosition(broadcast: Broadcast): broadcast is StreamPosit
 }
 
 /**
- * Reads a message of the broadcast exchange. What a newer OSS may add is taken (decision 3): members, types of event, and
- * entities, whose payload is not looked into. Throws ContractError when it is not a message of this contract.
+ * What a message of the broadcast exchange holds, not looked into yet: one broadcast, or an array of events of which each
+ * follows the one before. Throws ContractError when it is not JSON, or has nothing.
  */
-export function decodeBroadcast(body: Buffer): Broadcast {
+export function readMessage(body: Buffer): readonly unknown[] {
   const value = parseJson(body);
+  if (!Array.isArray(value)) return [value];
+  if (value.length === 0) throw new ContractError("the message has no event");
+  return value;
+}
+
+/**
+ * Reads what a message holds. What a newer OSS may add is taken (decision 3): members, types of event, and entities, whose
+ * payload is not looked into. Throws ContractError when it is not of this contract.
+ */
+export function readBroadcast(value: unknown): Broadcast {
   if (position.Check(value)) return value;
   if (!envelope.Check(value)) throw new ContractError(describeErrors(envelope.Errors(value)).join("; "));
   if (value.payload === null || !isKnownEntity(value.entity)) return value;
@@ -84,22 +94,25 @@ export function decodeBroadcast(body: Buffer): Broadcast {
   throw new ContractError(errors.join("; "));
 }
 
-/**
- * The place in the stream of a message that could not be decoded, when at least that can be read. A position, whatever is
- * wrong with it, takes no place.
- */
-export function readPlace(body: Buffer): { readonly epoch: bigint; readonly sequence: bigint } | null {
-  try {
-    const value = parseJson(body);
-    return place.Check(value) && value.eventType !== STREAM_POSITION
-      ? { epoch: BigInt(value.epoch), sequence: BigInt(value.sequence) }
-      : null;
-  } catch {
-    return null;
-  }
+/** The place in the stream of what is no broadcast, when at least that can be read. A position, whatever is wrong with it, takes no place. */
+export function readPlace(value: unknown): { readonly epoch: bigint; readonly sequence: bigint } | null {
+  if (!place.Check(value) || value.eventType === STREAM_POSITION) return null;
+  return { epoch: BigInt(value.epoch), sequence: BigInt(value.sequence) };
 }
 
-export function encode(message: object): Buffer {
+/** An event without its place in the stream, as JSON, and its sequence. */
+export interface WrittenEvent {
+  readonly sequence: bigint;
+  readonly body: string;
+}
+
+/** A message with events of which each follows the one before. They are not read for that, nor written anew. */
+export function encodeEvents(epoch: bigint, events: readonly WrittenEvent[]): Buffer {
+  const placed = events.map(({ sequence, body }) => `{"epoch":"${epoch}","sequence":"${sequence}",${body.slice(1)}`);
+  return Buffer.from(`[${placed.join(",")}]`);
+}
+
+export function encode(message: unknown): Buffer {
   return Buffer.from(JSON.stringify(message));
 }
 

@@ -1,7 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { Decimal, Digest, Identifier } from "./decimal.ts";
-import { EntityWord } from "./entities.ts";
+import { Decimal, Digest } from "./decimal.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
 export const SnapshotRequest = Type.Object(
@@ -14,25 +13,24 @@ export const SnapshotRequest = Type.Object(
 );
 export type SnapshotRequest = Type.Static<typeof SnapshotRequest>;
 
-/** One entity as of the snapshot; one that this version does not know is taken like the others. */
-export const SnapshotEntity = Type.Object({
-  entity: EntityWord,
-  entityId: Identifier,
-  entityVersion: Decimal,
-  payload: Type.Record(Type.String(), Type.Unknown()),
-});
-export type SnapshotEntity = Type.Static<typeof SnapshotEntity>;
+/** The content type that tells a chunk from the end. */
+export const SNAPSHOT_ROWS_TYPE = "text/tab-separated-values";
 
-export const SnapshotChunk = Type.Object(
+export const SnapshotChunkHeaders = Type.Object(
   {
-    kind: Type.Literal("chunk"),
     requestId: Type.String(),
     index: Type.Integer({ minimum: 0 }),
-    entities: Type.Array(SnapshotEntity),
   },
-  { description: "A part of a snapshot. index: from 0; chunks arrive in order." },
+  { description: "Which part of which snapshot a chunk is. index: from 0; chunks arrive in order." },
 );
-export type SnapshotChunk = Type.Static<typeof SnapshotChunk>;
+export type SnapshotChunkHeaders = Type.Static<typeof SnapshotChunkHeaders>;
+
+export const SnapshotRows = Type.String({
+  description: `A part of the rows of a snapshot. All parts put together are lines of UTF-8, one for each entity and each with \
+its newline; a part may end anywhere, also in the middle of a character. A line is entity, entityId, entityVersion and payload \
+as in an event, with a tab between, and every backslash of the payload's JSON written twice: the text format of PostgreSQL's \
+COPY. An entity that a reader does not know is taken like the others.`,
+});
 
 export const SnapshotEnd = Type.Object(
   {
@@ -42,7 +40,7 @@ export const SnapshotEnd = Type.Object(
     sequence: Decimal,
     chunks: Type.Integer({ minimum: 0 }),
     entities: Type.Integer({ minimum: 0 }),
-    digest: Type.Optional(Digest),
+    digest: Digest,
   },
   {
     description:
@@ -51,8 +49,17 @@ export const SnapshotEnd = Type.Object(
 );
 export type SnapshotEnd = Type.Static<typeof SnapshotEnd>;
 
+export type SnapshotPart = SnapshotEnd | (SnapshotChunkHeaders & { readonly kind: "chunk"; readonly rows: Buffer });
+
+/** What is read of a message of the broker. */
+export interface PartMessage {
+  readonly properties: { readonly contentType?: unknown; readonly headers?: unknown };
+  readonly content: Buffer;
+}
+
 const request = Compile(SnapshotRequest);
-const part = Compile(Type.Union([SnapshotChunk, SnapshotEnd]));
+const headers = Compile(SnapshotChunkHeaders);
+const end = Compile(SnapshotEnd);
 
 /** Throws ContractError when the message is not a snapshot request. */
 export function decodeSnapshotRequest(body: Buffer): SnapshotRequest {
@@ -61,9 +68,13 @@ export function decodeSnapshotRequest(body: Buffer): SnapshotRequest {
   throw new ContractError(describeErrors(request.Errors(value)).join("; "));
 }
 
-/** Throws ContractError when the message is not a part of a snapshot. */
-export function decodeSnapshotPart(body: Buffer): SnapshotChunk | SnapshotEnd {
-  const value = parseJson(body);
-  if (part.Check(value)) return value;
+/** Does not look into the rows of a chunk. Throws ContractError when the message is not a part of a snapshot. */
+export function decodeSnapshotPart({ properties, content }: PartMessage): SnapshotPart {
+  if (properties.contentType === SNAPSHOT_ROWS_TYPE) {
+    if (headers.Check(properties.headers)) return { kind: "chunk", ...properties.headers, rows: content };
+  } else {
+    const value = parseJson(content);
+    if (end.Check(value)) return value;
+  }
   throw new ContractError("not a part of a snapshot that this version understands");
 }

@@ -15,7 +15,10 @@ export interface Metrics {
   readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
   readonly authorizations: Counter<"reason">;
+  readonly shed: Counter<"reason">;
   readonly accounting: Counter<"acct_status_type">;
+  readonly accountingGroupSize: Histogram;
+  readonly accountingCommitSeconds: Histogram;
   readonly accountingRefused: Counter;
   readonly accountingConfirmSeconds: Histogram;
 }
@@ -42,7 +45,7 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
 
   gauge("aaa_node_epoch", "The epoch of the watermark", () => Number(partition.watermark.epoch));
   gauge("aaa_node_sequence", "Every change up to here is in the database", () => Number(partition.watermark.sequence));
-  gauge("aaa_node_lag", "Messages in the partition queue that are not in the database", () => partition.lag);
+  gauge("aaa_node_lag", "Events that this node knows of and that are not in its database", () => partition.lag);
   gauge(
     "aaa_node_lag_seconds",
     "Since the node was last known to have every change; 0 while it has",
@@ -62,7 +65,7 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
   return {
     registry,
     applied: counter("aaa_node_applied_total", "Changes put into the database"),
-    batchSize: histogram("aaa_node_batch_size", "Messages that one transaction takes", BATCH_SIZES),
+    batchSize: histogram("aaa_node_batch_size", "Events that one transaction takes", BATCH_SIZES),
     applySeconds: histogram(
       "aaa_node_apply_seconds",
       "From the delivery of a batch's first message to its commit",
@@ -75,9 +78,9 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
     ),
     dropped: counter(
       "aaa_node_dropped_total",
-      "Messages that changed nothing: duplicates, and replaced relays' messages",
+      "Events and positions that changed nothing: duplicates, and those of replaced relays",
     ),
-    quarantined: counter("aaa_node_quarantined_total", "Messages set aside because they cannot be applied"),
+    quarantined: counter("aaa_node_quarantined_total", "Events set aside because they cannot be applied"),
     unknownEntities: counter(
       "aaa_node_unknown_entities_total",
       "Changes of entities that this version does not know and keeps for one that does",
@@ -86,7 +89,18 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
+    shed: counter("aaa_node_shed_total", "Requests of boxes that were refused so that others are served", ["reason"]),
     accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),
+    accountingGroupSize: histogram(
+      "aaa_node_accounting_group_size",
+      "Accounting records that are committed together",
+      BATCH_SIZES,
+    ),
+    accountingCommitSeconds: histogram(
+      "aaa_node_accounting_commit_seconds",
+      "Committing accounting records that go together",
+      SECONDS,
+    ),
     accountingRefused: counter(
       "aaa_node_accounting_refused_total",
       "Accounting records that the broker did not take and that are sent again",

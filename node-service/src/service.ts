@@ -2,8 +2,10 @@ import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
   BY_KEY,
   brokerSettings,
+  closeHttp,
   createHttp,
   createPool,
+  Drain,
   databaseSettings,
   type Env,
   portOf,
@@ -14,9 +16,13 @@ import {
   Wake,
 } from "@aaa-cluster/service-kit";
 import { drained } from "./accounting/drain.ts";
+import { DURABLE, GroupCommit } from "./accounting/group-commit.ts";
 import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
+import { Admission } from "./admission/admission.ts";
+import { measureQueues } from "./admission/metrics.ts";
+import { deviceLimitOf } from "./admission/settings.ts";
 import { boxRoutes } from "./boxes.ts";
 import { createMetrics } from "./metrics.ts";
 import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
@@ -24,12 +30,13 @@ import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
 import { readDatabaseVersion } from "./reads.ts";
-import { SigningKeys } from "./signing-keys.ts";
+import { identityOf, SigningKeys } from "./signing-keys.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
 const SESSION_CONNECTIONS = 4;
-// Less than the pod's grace period, see the operator.
+const PROBE_CONNECTIONS = 2;
+// With what goes before it, draining and closing, less than the pod's grace period, see the operator.
 const DRAIN_MS = 20_000;
 
 export interface NodeService extends RunningService {
@@ -45,11 +52,14 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     required(env, "PARTITION", "the node's name, the same after every restart"),
     stalenessLimit(env),
   );
+  const deviceLimit = deviceLimitOf(env);
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
   const keys = SigningKeys.parse(await readSecret(keysFile));
 
-  const metrics = createMetrics(partition, () => countUndelivered(boxPool));
+  const metrics = createMetrics(partition, () => countUndelivered(probePool));
+  const drain = new Drain();
   const app = createHttp({
+    drain,
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
     describeErrors,
@@ -59,21 +69,39 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
+  const accountingPool = await createPool(database, 1, log, DURABLE);
+  // So that a probe waits for no box.
+  const probePool = await createPool(database, PROBE_CONNECTIONS, log);
   const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
   const notReady = async (): Promise<string | null> => {
     const refusal = refusalOf(partition);
     if (refusal !== null) return refusal.message;
-    return readDatabaseVersion(boxPool).then(
+    return readDatabaseVersion(probePool).then(
       () => null,
       () => "the database cannot be used",
     );
   };
-  await app.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now: () => new Date() }));
   const wake = new Wake();
-  await app.register(
-    accountingRoutes({ pool: boxPool, keys, partition, metrics, onAccepted: wake.ring, now: () => new Date() }),
-  );
-  await app.register(partitionRoute(boxPool, partition));
+  const groupCommit = new GroupCommit(accountingPool, metrics);
+  const admission = new Admission({ deviceLimit, shed: metrics.shed, drain });
+  measureQueues(metrics.registry, admission, groupCommit);
+  const now = (): Date => new Date();
+  await app.register(async (boxes) => {
+    admission.guard(boxes);
+    await boxes.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now }));
+    await boxes.register(
+      accountingRoutes({
+        admission,
+        groupCommit,
+        identityOf: (token, at) => identityOf(keys, token, at),
+        partition,
+        metrics,
+        onAccepted: wake.ring,
+        now,
+      }),
+    );
+  });
+  await app.register(partitionRoute(probePool, partition));
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
 
   const stopping = new AbortController();
@@ -97,13 +125,14 @@ export async function startNodeService(env: Env): Promise<NodeService> {
 
   return {
     url,
+    drain: drain.begin,
     async stop() {
-      await app.close();
+      await closeHttp(app);
       const left = await drained(sessionPool, DRAIN_MS);
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");
       stopping.abort();
       await working;
-      await Promise.all([boxPool, commitPool, sessionPool].map((pool) => pool.end()));
+      await Promise.all([boxPool, commitPool, accountingPool, probePool, sessionPool].map((pool) => pool.end()));
     },
   };
 }

@@ -25,3 +25,13 @@ test("in whatever order confirms come, nothing unconfirmed is passed over", () =
     }),
   );
 });
+
+test("a message of several events is confirmed as one, and until then none of them is", () => {
+  const window = new ConfirmWindow(10n);
+  window.sent(15n, 0);
+  window.sent(16n, 1);
+  window.confirm(16n, 2);
+  expect(window).toMatchObject({ confirmed: 10n, lastSent: 16n, size: 6, oldestSentAt: 0 });
+  expect(window.confirm(15n, 2)).toBe(2);
+  expect(window).toMatchObject({ confirmed: 16n, size: 0 });
+});

@@ -1,6 +1,12 @@
+interface Sent {
+  readonly first: bigint;
+  readonly at: number;
+}
+
 /** What has been published and not yet confirmed, in order of publication. */
 export class ConfirmWindow {
-  readonly #sentAt = new Map<bigint, number>();
+  /** The messages by the last event of each. */
+  readonly #sent = new Map<bigint, Sent>();
   #lastSent: bigint;
 
   /** @param confirmed everything up to here counts as published and confirmed */
@@ -8,8 +14,9 @@ export class ConfirmWindow {
     this.#lastSent = confirmed;
   }
 
+  /** How many events are not confirmed, or wait for one before them that is not. */
   get size(): number {
-    return this.#sentAt.size;
+    return Number(this.#lastSent - this.confirmed);
   }
 
   get lastSent(): bigint {
@@ -18,25 +25,26 @@ export class ConfirmWindow {
 
   /** Up to here everything is confirmed. */
   get confirmed(): bigint {
-    const [oldest] = this.#sentAt.keys();
-    return oldest === undefined ? this.#lastSent : oldest - 1n;
+    const [oldest] = this.#sent.values();
+    return oldest === undefined ? this.#lastSent : oldest.first - 1n;
   }
 
-  /** When the oldest unconfirmed event was sent, or null when all are confirmed. */
+  /** When the oldest unconfirmed message was sent, or null when all are confirmed. */
   get oldestSentAt(): number | null {
-    const [oldest] = this.#sentAt.values();
-    return oldest ?? null;
+    const [oldest] = this.#sent.values();
+    return oldest?.at ?? null;
   }
 
-  sent(sequence: bigint, now: number): void {
-    this.#lastSent = sequence;
-    this.#sentAt.set(sequence, now);
+  /** A message was sent with all events up to `last` that were not sent before. */
+  sent(last: bigint, now: number): void {
+    this.#sent.set(last, { first: this.#lastSent + 1n, at: now });
+    this.#lastSent = last;
   }
 
   /** Confirms may come in any order. Returns how long this one took, in the unit of the clock given to `sent`. */
-  confirm(sequence: bigint, now: number): number {
-    const sentAt = this.#sentAt.get(sequence) ?? now;
-    this.#sentAt.delete(sequence);
-    return now - sentAt;
+  confirm(last: bigint, now: number): number {
+    const at = this.#sent.get(last)?.at ?? now;
+    this.#sent.delete(last);
+    return now - at;
   }
 }

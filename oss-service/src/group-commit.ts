@@ -1,8 +1,8 @@
-import { Problem, sqlState, transaction } from "@aaa-cluster/service-kit";
+import { Problem, sqlState } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import { keyOf } from "./change.ts";
 import { groupOf, type Member } from "./group.ts";
-import { type Answered, type WriteRequest, type Written, write, writeIn } from "./store.ts";
+import { type Answered, type WriteRequest, type Written, write, writeUnlocked } from "./store.ts";
 
 // Data exceptions, violated constraints, and transactions that were rolled back for others' sake.
 const ROLLED_BACK = /^(22|23|40)/;
@@ -60,8 +60,10 @@ export class GroupCommit {
   async #commit(group: readonly Waiting[]): Promise<void> {
     const writes = group.flatMap(({ writes, at }) => writes.map((one) => ({ ...one, at })));
     try {
-      const written = await transaction(this.#pool, (client) => writeIn(client, writes));
-      for (const { writes, resolve } of group) resolve(partOf(written, new Set(writes.map(keyOf))));
+      const written = await writeUnlocked(this.#pool, writes);
+      for (const { writes, resolve } of group) {
+        resolve(written === null ? null : partOf(written, new Set(writes.map(keyOf))));
+      }
     } catch (error) {
       // After any other error it may have been committed, so it must not be tried again.
       const rolledBack = error instanceof Problem || ROLLED_BACK.test(sqlState(error) ?? "");

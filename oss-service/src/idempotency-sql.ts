@@ -41,7 +41,7 @@ export async function keepAnswer(
 }
 
 /** Forgets the keys that are too old to be sent again. */
-export async function pruneKeys(client: pg.Client): Promise<void> {
+export async function pruneKeys(client: pg.Pool): Promise<void> {
   await client.query("delete from idempotency_keys where created_at < now() - make_interval(hours => $1)", [
     KEPT_HOURS,
   ]);

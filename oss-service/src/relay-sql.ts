@@ -1,5 +1,5 @@
+import type { WrittenEvent } from "@aaa-cluster/contract";
 import type pg from "pg";
-import type { OutboxBody } from "./change.ts";
 
 // Any number will do, as long as every replica takes the same one.
 const RELAY_LOCK = 4_611_002;
@@ -65,45 +65,62 @@ export async function startEpoch(client: pg.ClientBase, instance: string): Promi
   };
 }
 
-export interface OutboxRow {
-  readonly sequence: bigint;
-  readonly body: OutboxBody;
+export interface OutboxPart {
+  readonly events: readonly WrittenEvent[];
+  /** Whether there are more than these. */
+  readonly more: boolean;
 }
 
-/** The next events after a sequence number, in order. Throws FencedError. */
+/**
+ * The next events after a sequence number, in order: at most `limit`, and no more than `bytes` of them if there are more
+ * than one. Throws FencedError.
+ */
 export async function readOutbox(
   client: pg.ClientBase,
   epoch: bigint,
-  after: bigint,
-  limit: number,
-): Promise<OutboxRow[]> {
-  const { rows } = await client.query<{ sequence: string | null; body: OutboxBody }>(
-    `select o.sequence, o.body
+  { after, limit, bytes }: { readonly after: bigint; readonly limit: number; readonly bytes: number },
+): Promise<OutboxPart> {
+  const { rows } = await client.query<{ sequence: string | null; body: string; waiting: string }>({
+    name: "read-outbox",
+    text: `
+     select o.sequence, o.body, o.waiting
      from relay left join lateral (
-       -- Sorted and cut off in here, it is read by the primary key; outside, all that wait would be read each time.
-       select * from outbox where sequence > $2 order by sequence limit $3
-     ) o on true
+       select sequence, body, count(*) over () as waiting, row_number() over in_order as number,
+         sum(octet_length(body)) over in_order as size
+       from (
+         -- Sorted and cut off in here, it is read by the primary key; outside, all that wait would be read each time.
+         select sequence, body::text from outbox where sequence > $2 order by sequence limit $3::int + 1
+       ) o
+       window in_order as (order by sequence rows unbounded preceding)
+     ) o on o.number <= $3 and (o.number = 1 or o.size <= $4)
      where epoch = $1
      order by o.sequence`,
-    [epoch, after, limit],
-  );
+    values: [epoch, after, limit, bytes],
+  });
   // An empty outbox still gives one row of nulls; no row at all means that the epoch is over.
   if (rows.length === 0) throw new FencedError();
-  return rows.flatMap(({ sequence, body }) => (sequence === null ? [] : [{ sequence: BigInt(sequence), body }]));
+  const events = rows.flatMap(({ sequence, body }) =>
+    sequence === null ? [] : [{ sequence: BigInt(sequence), body }],
+  );
+  return { events, more: Number(rows[0]?.waiting ?? 0) > events.length };
 }
 
 /** Remembers how far the broker has confirmed everything. Throws FencedError. */
-export async function recordPublished(client: pg.Client, epoch: bigint, published: bigint): Promise<void> {
+export async function recordPublished(client: pg.Pool, epoch: bigint, published: bigint): Promise<void> {
   const { rowCount } = await client.query("update relay set published = $2 where epoch = $1", [epoch, published]);
   if (rowCount === 0) throw new FencedError();
 }
 
-/** Deletes events that were published long ago, and returns where the stream is now. Throws FencedError. */
-export async function pruneOutbox(client: pg.Client, epoch: bigint): Promise<Head> {
+/** Deletes events that were published long ago. */
+export async function pruneOutbox(client: pg.Pool, epoch: bigint): Promise<void> {
   await client.query("delete from outbox where sequence <= (select published - $2 from relay where epoch = $1)", [
     epoch,
     KEPT_AFTER_PUBLICATION,
   ]);
+}
+
+/** Where the stream is now. Throws FencedError. */
+export async function readHead(client: pg.ClientBase, epoch: bigint): Promise<Head> {
   const { rows } = await client.query<{ sequence: string; digest: string }>(
     "select sequence, digest from stream, relay where epoch = $1",
     [epoch],

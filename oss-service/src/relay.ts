@@ -1,4 +1,4 @@
-import { encode, STREAM_POSITION, type StreamPosition } from "@aaa-cluster/contract";
+import { encode, encodeEvents, STREAM_POSITION, type StreamPosition, type WrittenEvent } from "@aaa-cluster/contract";
 import {
   BrokerSession,
   type BrokerSettings,
@@ -10,15 +10,16 @@ import {
 import type { ConfirmChannel, Options } from "amqplib";
 import type pg from "pg";
 import { ConfirmWindow } from "./confirm-window.ts";
-import { pruneKeys } from "./idempotency-sql.ts";
 import { Leader } from "./leader.ts";
 import type { Metrics } from "./metrics.ts";
-import { type Epoch, type OutboxRow, pruneOutbox, readOutbox, recordPublished, startEpoch } from "./relay-sql.ts";
+import { messagesOf, takenAt } from "./relay-messages.ts";
+import { RECORD_EVERY_MS, RelayNotes } from "./relay-notes.ts";
+import { type Epoch, type OutboxPart, readHead, readOutbox, startEpoch } from "./relay-sql.ts";
 
-const WINDOW = 256;
+/** How many events are unconfirmed at most, and how many bytes of them are read at a time if there are more than one. */
+const WINDOW = 2_048;
+const READ_BYTES = 4 * 1024 * 1024;
 const TICK_MS = 1_000;
-/** What was published in this time is published again by the next relay, and dropped by the nodes. */
-const RECORD_EVERY_MS = 100;
 const POSITION_EVERY_MS = 5_000;
 const POSITION_LIFETIME_MS = 60_000;
 const CONFIRM_TIMEOUT_MS = 30_000;
@@ -26,6 +27,8 @@ const CONFIRM_TIMEOUT_MS = 30_000;
 export interface RelaySettings {
   readonly broker: BrokerSettings;
   readonly database: DatabaseSettings;
+  /** For notes, `UNFLUSHED`. */
+  readonly notesPool: pg.Pool;
   readonly exchange: string;
   readonly instance: string;
 }
@@ -64,7 +67,8 @@ export async function relaySession(
   ready();
   duty.session = broker;
   try {
-    await new Term(settings.exchange, epoch, leader.client, channel, broker, news, metrics).run();
+    const notes = new RelayNotes(settings.notesPool, epoch, broker.fail);
+    await new Term(settings.exchange, epoch, leader.client, channel, broker, news, notes, metrics).run();
   } finally {
     duty.session = null;
   }
@@ -89,10 +93,9 @@ class Term {
   readonly #channel: ConfirmChannel;
   readonly #broker: BrokerSession;
   readonly #news: News;
+  readonly #notes: RelayNotes;
   readonly #metrics: Metrics;
   readonly #window: ConfirmWindow;
-  #recorded: bigint;
-  #recordedAt = 0;
   #positionAt = 0;
 
   constructor(
@@ -102,6 +105,7 @@ class Term {
     channel: ConfirmChannel,
     broker: BrokerSession,
     news: News,
+    notes: RelayNotes,
     metrics: Metrics,
   ) {
     this.#exchange = exchange;
@@ -110,72 +114,70 @@ class Term {
     this.#channel = channel;
     this.#broker = broker;
     this.#news = news;
+    this.#notes = notes;
     this.#metrics = metrics;
     this.#window = new ConfirmWindow(epoch.published);
-    this.#recorded = epoch.published;
   }
 
   async run(): Promise<never> {
     this.#publishPosition({ head: this.#epoch.head });
     for (;;) {
-      const rows = await this.#readNews();
-      this.#publishAll(rows);
-      await this.#record();
+      const events = await this.#readNews();
+      this.#publishAll(events);
+      this.#notes.take(this.#window, Date.now());
       if (Date.now() - this.#positionAt >= POSITION_EVERY_MS) await this.#tellPosition();
-      if (rows.length === 0) await this.#rest();
+      if (events.length === 0) await this.#rest();
       this.#broker.signal.throwIfAborted();
       this.#checkConfirmTimeout();
     }
   }
 
   /** Asks the database only when there may be something, and for many at once. */
-  async #readNews(): Promise<OutboxRow[]> {
+  async #readNews(): Promise<readonly WrittenEvent[]> {
     const room = WINDOW - this.#window.size;
     if (!this.#news.isUnread || room < WINDOW / 2) return [];
     this.#news.isUnread = false;
-    const rows = await this.#read(room);
-    if (rows.length === room) this.#news.isUnread = true;
-    return rows;
+    const { events, more } = await this.#read(room);
+    if (more) this.#news.isUnread = true;
+    return events;
   }
 
   /** Waits for a commit or a confirm. A tick looks at the outbox in any case, and whether this is the relay still. */
   async #rest(): Promise<void> {
-    const hasUnrecorded = this.#window.confirmed > this.#recorded;
-    const rang = await this.#news.wake.wait(this.#broker.signal, hasUnrecorded ? RECORD_EVERY_MS : TICK_MS);
+    const timeout = this.#notes.isBehind(this.#window) ? RECORD_EVERY_MS : TICK_MS;
+    const rang = await this.#news.wake.wait(this.#broker.signal, timeout);
     if (!rang) this.#news.isUnread = true;
   }
 
-  #read(limit: number): Promise<OutboxRow[]> {
-    return readOutbox(this.#client, this.#epoch.epoch, this.#window.lastSent, limit);
+  #read(limit: number): Promise<OutboxPart> {
+    return readOutbox(this.#client, this.#epoch.epoch, { after: this.#window.lastSent, limit, bytes: READ_BYTES });
   }
 
-  #publishAll(rows: readonly OutboxRow[]): void {
-    for (const row of rows) {
-      this.#publish(row);
-      // The clock may be another replica's, and a little ahead.
-      this.#metrics.relaySeconds.observe(Math.max(Date.now() - Date.parse(row.body.eventTime), 0) / 1000);
-    }
-    if (rows.length > 0) this.#metrics.relayBatchSize.observe(rows.length);
+  #publishAll(events: readonly WrittenEvent[]): void {
+    const now = Date.now();
+    // The clock may be another replica's, and a little ahead.
+    for (const { body } of events) this.#metrics.relaySeconds.observe(Math.max(now - takenAt(body), 0) / 1000);
+    if (events.length > 0) this.#metrics.relayBatchSize.observe(events.length);
+    for (const message of messagesOf(events)) this.#publish(message);
   }
 
-  #publish({ sequence, body }: OutboxRow): void {
-    const event = { ...body, epoch: this.#epoch.epoch.toString(), sequence: sequence.toString() };
-    this.#window.sent(sequence, Date.now());
-    this.#send(event, { messageId: event.eventId }, () => {
-      this.#metrics.confirmSeconds.observe(this.#window.confirm(sequence, Date.now()) / 1000);
+  #publish(events: readonly WrittenEvent[]): void {
+    const last = events.at(-1)?.sequence ?? this.#window.lastSent;
+    this.#window.sent(last, Date.now());
+    this.#send(encodeEvents(this.#epoch.epoch, events), { messageId: `${this.#epoch.epoch}-${last}` }, () => {
+      this.#metrics.confirmSeconds.observe(this.#window.confirm(last, Date.now()) / 1000);
       this.#news.wake.ring();
     });
   }
 
   async #tellPosition(): Promise<void> {
-    await pruneKeys(this.#client);
     // Unlike the first position of an epoch it may be lost: the next one says the same. So it does not pile up in the
     // queue of a node that is away.
-    const { sequence: head, digest } = await pruneOutbox(this.#client, this.#epoch.epoch);
+    const { sequence: head, digest } = await readHead(this.#client, this.#epoch.epoch);
     // The digest is that of the head, so all up to there goes first, if it is not too much.
     const missing = Number(head - this.#window.lastSent);
     if (missing > 0 && missing <= WINDOW - this.#window.size) {
-      this.#publishAll(await this.#read(missing));
+      this.#publishAll((await this.#read(missing)).events);
     }
     const proof = this.#window.lastSent === head ? { digest: digestText(digest) } : {};
     this.#publishPosition({ head, ...proof }, { expiration: POSITION_LIFETIME_MS });
@@ -191,26 +193,19 @@ class Term {
       ...told,
       head: told.head.toString(),
     };
-    this.#send(position, { ...options, messageId: `${position.epoch}-${position.sequence}` }, () => {});
+    this.#send(
+      encode(position),
+      { ...options, messageId: `${position.epoch}-${position.sequence}-position` },
+      () => {},
+    );
   }
 
-  #send(message: object, options: Options.Publish, onConfirm: () => void): void {
+  #send(content: Buffer, options: Options.Publish, onConfirm: () => void): void {
     const always = { persistent: true, mandatory: true, contentType: "application/json" };
-    this.#channel.publish(this.#exchange, "", encode(message), { ...always, ...options }, (error) => {
+    this.#channel.publish(this.#exchange, "", content, { ...always, ...options }, (error) => {
       if (error === null || error === undefined) onConfirm();
       else this.#broker.fail(new Error("the broker refused a broadcast", { cause: error }));
     });
-  }
-
-  /** Once per window, and when there is nothing left to wait for, but not each time: it costs a commit. */
-  async #record(): Promise<void> {
-    const { confirmed, size } = this.#window;
-    const news = confirmed - this.#recorded;
-    const isDue = size === 0 && Date.now() - this.#recordedAt >= RECORD_EVERY_MS;
-    if (news < WINDOW && (news === 0n || !isDue)) return;
-    await recordPublished(this.#client, this.#epoch.epoch, confirmed);
-    this.#recorded = confirmed;
-    this.#recordedAt = Date.now();
   }
 
   #checkConfirmTimeout(): void {

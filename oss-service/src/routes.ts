@@ -228,7 +228,7 @@ function bulkRoute(commit: Commit, identify: Identify): (app: FastifyInstance) =
       if (!inChunks) return commitAll(bytes, commitLines);
       // Read before the headers of the answer are sent, so that a bad key is refused with a status of its own.
       idempotencyKeyOf(headers);
-      const problemWith = (error: unknown): Problem => problemOf(error, request.log, request.url);
+      const problemWith = (error: unknown): Problem => problemOf(error, request.log, request.routeOptions.url);
       const answers = toLines(commitInChunks(bytes, commitLines, () => stopping, problemWith));
       return reply.type(api.NDJSON).send(Readable.from(answers, { objectMode: false, highWaterMark: UNREAD_ANSWERS }));
     });

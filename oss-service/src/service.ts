@@ -2,8 +2,10 @@ import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
   BY_KEY,
   brokerSettings,
+  closeHttp,
   createHttp,
   createPool,
+  Drain,
   databaseSettings,
   type Env,
   migrate,
@@ -13,6 +15,7 @@ import {
   required,
   runForever,
   SettingsError,
+  UNFLUSHED,
   untilDone,
 } from "@aaa-cluster/service-kit";
 import { accountingSession } from "./accounting/consumer.ts";
@@ -41,7 +44,9 @@ export async function startOssService(env: Env): Promise<OssService> {
   if (apiToken === "") throw new SettingsError("the provisioning API's token is empty; write one into API_TOKEN_FILE");
 
   const metrics = createMetrics(() => readStream(pool));
+  const drain = new Drain();
   const app = createHttp({
+    drain,
     logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
     describeErrors,
@@ -54,6 +59,7 @@ export async function startOssService(env: Env): Promise<OssService> {
   const log = app.log;
   const pool = await createPool(database, SESSION_CONNECTIONS, log);
   const provisioningPool = await createPool(database, PROVISIONING_CONNECTIONS, log, BY_KEY);
+  const notesPool = await createPool(database, 1, log, UNFLUSHED);
   const duty = new RelayDuty();
   await app.register(provisioningRoutes({ pool: provisioningPool, apiToken, metrics }));
   await app.register(accountingRoutes(pool, apiToken));
@@ -69,7 +75,7 @@ export async function startOssService(env: Env): Promise<OssService> {
     await Promise.all([
       runForever(
         "relay",
-        (context) => relaySession({ broker, database, exchange, instance }, metrics, duty, context),
+        (context) => relaySession({ broker, database, notesPool, exchange, instance }, metrics, duty, context),
         forever,
       ),
       runForever("snapshots", (context) => snapshotSession({ broker, pool, instance, metrics, log }, context), forever),
@@ -87,11 +93,12 @@ export async function startOssService(env: Env): Promise<OssService> {
 
   return {
     url,
+    drain: drain.begin,
     async stop() {
-      await app.close();
+      await closeHttp(app);
       stopping.abort();
       await working;
-      await Promise.all([pool.end(), provisioningPool.end()]);
+      await Promise.all([pool, provisioningPool, notesPool].map((each) => each.end()));
     },
   };
 }

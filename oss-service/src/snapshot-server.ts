@@ -1,11 +1,8 @@
 import {
   decodeSnapshotRequest,
-  encode,
   REQUESTS_EXCHANGE,
   SNAPSHOT_REQUESTS_QUEUE,
   SNAPSHOT_ROUTING_KEY,
-  type SnapshotEnd,
-  type SnapshotRequest,
 } from "@aaa-cluster/contract";
 import {
   BrokerSession,
@@ -15,17 +12,16 @@ import {
   isDatabaseAway,
   type Logger,
   type SessionContext,
-  transaction,
   untilAborted,
 } from "@aaa-cluster/service-kit";
-import type { ConfirmChannel, ConsumeMessage } from "amqplib";
+import type { ConsumeMessage } from "amqplib";
 import type pg from "pg";
 import type { Metrics } from "./metrics.ts";
+import { ReplyWriter } from "./snapshot-reply.ts";
+import { readRows } from "./snapshot-rows.ts";
 import { readStream } from "./sql.ts";
 
 const AT_A_TIME = 2;
-const CHUNK = 500;
-const UNCONFIRMED_CHUNKS = 8;
 
 export interface SnapshotServerDeps {
   readonly broker: BrokerSettings;
@@ -85,101 +81,40 @@ async function answerRequest(deps: SnapshotServerDeps, broker: BrokerSession, me
 
 /** Sends every entity as of one moment, and the place in the stream of that moment. Memory stays at a few chunks. */
 async function sendSnapshot(pool: pg.Pool, reply: ReplyWriter): Promise<number> {
-  return transaction(
-    pool,
-    async (client) => {
-      const { rows } = await client.query<{ epoch: string; sequence: string }>(
-        "select epoch, sequence from relay, stream",
-      );
-      const [place] = rows;
-      if (place === undefined) throw new Error("the stream and relay tables have lost their row");
-      // As JSON from the database on: nothing here has to look into it.
-      await client.query(
-        `declare snapshot no scroll cursor for
-         select '{"entity":' || to_json(entity) || ',"entityId":' || to_json(entity_id) ||
-           ',"entityVersion":"' || version || '","payload":' || payload || '}' as json
-         from entities where payload is not null`,
-      );
-      let entities = 0;
-      let chunks = 0;
-      for (;;) {
-        const { rows: chunk } = await client.query<{ json: string }>(`fetch ${CHUNK} from snapshot`);
-        if (chunk.length === 0) break;
-        await reply.writeChunk(
-          chunks,
-          chunk.map(({ json }) => json),
-        );
-        entities += chunk.length;
-        chunks += 1;
-      }
-      await reply.writeEnd({ ...place, digest: await digestNow(client), chunks, entities });
-      await reply.flush();
-      return entities;
-    },
-    "begin isolation level repeatable read read only",
-  );
+  return atOneMoment(pool, async (client) => {
+    const { rows } = await client.query<{ epoch: string; sequence: string }>(
+      "select epoch, sequence from relay, stream",
+    );
+    const [place] = rows;
+    if (place === undefined) throw new Error("the stream and relay tables have lost their row");
+    const entities = await readRows(client, reply.write);
+    await reply.flush();
+    await reply.writeEnd({ ...place, digest: await digestNow(client), entities });
+    return entities;
+  });
 }
 
 /** The digest of what the transaction sees. It takes a while, in which the node still loads the last chunks. */
-async function digestNow(client: pg.PoolClient): Promise<string> {
+async function digestNow(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ digest: string }>(`select ${digestOfTable("entities")} as digest`);
   return digestText(BigInt(rows[0]?.digest ?? 0));
 }
 
-/** Publishes to a node's reply queue with a few confirms outstanding; fails as soon as the queue is gone. */
-class ReplyWriter {
-  readonly #channel: ConfirmChannel;
-  readonly #request: SnapshotRequest;
-  readonly #signal: AbortSignal;
-  readonly #unconfirmed: Promise<void>[] = [];
-  #gone = false;
-
-  constructor(channel: ConfirmChannel, request: SnapshotRequest, signal: AbortSignal) {
-    this.#channel = channel;
-    this.#request = request;
-    this.#signal = signal;
-    channel.on("return", () => {
-      this.#gone = true;
-    });
-  }
-
-  /** @param entities as JSON */
-  async writeChunk(index: number, entities: readonly string[]): Promise<void> {
-    const { requestId } = this.#request;
-    const head = JSON.stringify({ kind: "chunk", requestId, index });
-    await this.#write(Buffer.from(`${head.slice(0, -1)},"entities":[${entities.join(",")}]}`));
-  }
-
-  async writeEnd(end: Omit<SnapshotEnd, "kind" | "requestId">): Promise<void> {
-    await this.#write(encode({ kind: "end", requestId: this.#request.requestId, ...end }));
-  }
-
-  async #write(part: Buffer): Promise<void> {
-    this.#check();
-    const confirmed = this.#publish(part);
-    // Several fail at once when the broker is lost; the one that is awaited says so.
-    confirmed.catch(() => {});
-    this.#unconfirmed.push(confirmed);
-    if (this.#unconfirmed.length >= UNCONFIRMED_CHUNKS) await this.#unconfirmed.shift();
-  }
-
-  async flush(): Promise<void> {
-    await Promise.all(this.#unconfirmed);
-    this.#check();
-  }
-
-  #check(): void {
-    this.#signal.throwIfAborted();
-    if (this.#gone) throw new Error(`${this.#request.replyTo} is gone: the node gave up or went away`);
-  }
-
-  #publish(message: Buffer): Promise<void> {
-    const options = { mandatory: true, contentType: "application/json" };
-    return new Promise((resolve, reject) => {
-      this.#channel.publish("", this.#request.replyTo, message, options, (error) => {
-        if (error === null || error === undefined) resolve();
-        else reject(error);
-      });
-    });
+/** Runs `work` in a transaction that only reads. One that failed may be in the middle of reading, so its session ends. */
+async function atOneMoment<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  // The statement that fails says so; without a listener the event that comes with it would end the process.
+  const lost = (): void => {};
+  client.on("error", lost);
+  let isOver = false;
+  try {
+    await client.query("begin isolation level repeatable read read only");
+    const result = await work(client);
+    await client.query("commit");
+    client.off("error", lost);
+    isOver = true;
+    return result;
+  } finally {
+    client.release(!isOver);
   }
 }

@@ -1,4 +1,5 @@
 import type { EntityName } from "@aaa-cluster/contract";
+import { sqlState } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import { keyOf, NEVER_WRITTEN, type OutboxBody, type Reference, type Stored } from "./change.ts";
 
@@ -15,6 +16,19 @@ const columns = (references: readonly Reference[]): [string[], string[]] => [
   references.map(({ entity }) => entity),
   references.map(({ id }) => id),
 ];
+
+/** The entities that were ever written, by key, as they are now; anybody may change them. */
+export async function readEntities(pool: pg.Pool, entities: readonly Reference[]): Promise<Map<string, Stored>> {
+  const { rows } = await pool.query<EntityRow>({
+    name: "read-entities",
+    text: `
+      select e.* from unnest($1::text[], $2::text[]) as k (entity, entity_id) cross join lateral (
+        select * from entities where entity = k.entity and entity_id = k.entity_id limit 1
+      ) e`,
+    values: columns(entities),
+  });
+  return byKey(rows);
+}
 
 /** Locks the entities in one order for all writers, making an empty row for each that is new. */
 export async function lockEntities(
@@ -40,39 +54,7 @@ export async function lockEntities(
       ) e`,
     values: columns(entities),
   });
-  return new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
-}
-
-/**
- * Writes the new state of entities that are locked.
- * @returns what it changes the content digest by
- */
-export async function updateEntities(client: pg.PoolClient, events: readonly OutboxBody[]): Promise<string> {
-  const { rows } = await client.query<{ change: string }>({
-    name: "update-entities",
-    text: `
-      with n as (
-        select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[]) as n (entity, entity_id, version, payload)
-      ),
-      updated as (
-        -- All of them are there: this is an update that looks for them by key.
-        insert into entities (entity, entity_id, version, payload) select * from n
-        on conflict (entity, entity_id) do update set version = excluded.version, payload = excluded.payload
-      )
-      select coalesce(bit_xor(
-        content_digest(e.entity, e.entity_id, e.version, e.payload) #
-        content_digest(n.entity, n.entity_id, n.version, n.payload)), 0) as change
-      from n cross join lateral (
-        select * from entities where entity = n.entity and entity_id = n.entity_id limit 1
-      ) e`,
-    values: [
-      events.map(({ entity }) => entity),
-      events.map(({ entityId }) => entityId),
-      events.map(({ entityVersion }) => entityVersion),
-      events.map(({ payload }) => (payload === null ? null : JSON.stringify(payload))),
-    ],
-  });
-  return rows[0]?.change ?? "0";
+  return byKey(rows);
 }
 
 /** Which of the entities exist, as keys; they cannot be deleted before this transaction ends. */
@@ -115,31 +97,92 @@ export async function findReferrers(
   return rows;
 }
 
+/** Somebody else has changed an entity since it was read, or has deleted one that is referred to. */
+export class ChangedMeanwhileError extends Error {
+  constructor(options?: ErrorOptions) {
+    super("an entity, or one that it refers to, was changed in the meantime", options);
+    this.name = "ChangedMeanwhileError";
+  }
+}
+
 /**
- * Gives the events their sequence numbers and puts them into the outbox. Nothing but keeping the answer may come between
- * it and commit: it locks the stream for all other writers, which is what makes commit order the order of the numbers.
- * @param digestChange what the events change the content digest by
+ * Writes the new states, gives the events their sequence numbers and puts them into the outbox, all in one statement: by
+ * itself it is a whole transaction. In a longer one, nothing but what must may come between it and commit: it locks the
+ * stream for all other writers, which is what makes commit order the order of the numbers.
+ * @param references what must exist, and does not come with the events
  * @returns the last number given
+ * @throws ChangedMeanwhileError when an entity is not at the version before its event's, or a reference does not exist
  */
 export async function appendToStream(
-  client: pg.PoolClient,
+  client: pg.ClientBase | pg.Pool,
   events: readonly OutboxBody[],
-  digestChange: string,
+  references: readonly Reference[],
 ): Promise<string> {
-  const { rows } = await client.query<{ sequence: string }>({
-    name: "append-to-stream",
-    text: `
-     with numbered as (update stream set sequence = sequence + $1::int, digest = digest # $3 returning sequence),
-     stored as (
-       insert into outbox (sequence, body)
-       select numbered.sequence - $1::int + ordinality, body
-       from numbered, unnest($2::json[]) with ordinality as e (body, ordinality)
-     )
-     select sequence, pg_notify('outbox', '') from numbered`,
-    values: [events.length, events.map((event) => JSON.stringify(event)), digestChange],
-  });
-  return rows[0]?.sequence ?? "0";
+  try {
+    const { rows } = await client.query<{ sequence: string }>({
+      name: "append-to-stream",
+      text: APPEND_TO_STREAM,
+      values: [
+        events.map(({ entity }) => entity),
+        events.map(({ entityId }) => entityId),
+        events.map(({ entityVersion }) => entityVersion),
+        events.map(({ payload }) => (payload === null ? null : JSON.stringify(payload))),
+        events.map((event) => JSON.stringify(event)),
+        ...columns(references),
+      ],
+    });
+    return rows[0]?.sequence ?? "0";
+  } catch (error) {
+    const { table, column } = Object(error);
+    if (sqlState(error) !== NOT_NULL_VIOLATION || table !== "stream" || column !== "sequence") throw error;
+    throw new ChangedMeanwhileError({ cause: error });
+  }
 }
+
+const NOT_NULL_VIOLATION = "23502";
+
+const APPEND_TO_STREAM = `
+  with n as (
+    select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[], $5::json[]) with ordinality
+      as n (entity, entity_id, version, payload, body, place)
+  ),
+  written as (
+    insert into entities (entity, entity_id, version, payload)
+    select entity, entity_id, version, payload from n order by entity, entity_id
+    on conflict (entity, entity_id) do update set version = excluded.version, payload = excluded.payload
+    where entities.version = excluded.version - 1
+    returning 1
+  ),
+  referenced as (
+    select from (
+      select * from unnest($6::text[], $7::text[]) as k (entity, entity_id) order by entity, entity_id
+    ) k cross join lateral (
+      select from entities where entity = k.entity and entity_id = k.entity_id and payload is not null for share
+    ) e
+  ),
+  changed as (
+    -- The old rows: every part of a statement sees the tables as they were before it.
+    select bit_xor(
+      content_digest(n.entity, n.entity_id, n.version, n.payload) #
+      coalesce(content_digest(e.entity, e.entity_id, e.version, e.payload), 0)) as digest
+    from n left join lateral (
+      select * from entities where entity = n.entity and entity_id = n.entity_id limit 1
+    ) e on true
+  ),
+  numbered as (
+    -- The stream has a sequence: where something is not as expected, all of the statement is undone. Its lock comes last,
+    -- as it needs the counts.
+    update stream set
+      sequence = case when w.count = cardinality($1) and r.count = cardinality($6) then sequence + w.count end,
+      digest = stream.digest # changed.digest
+    from changed, (select count(*) from written) w, (select count(*) from referenced) r
+    returning sequence
+  ),
+  stored as (
+    insert into outbox (sequence, body)
+    select numbered.sequence - cardinality($1) + place, body from numbered, n
+  )
+  select sequence, pg_notify('outbox', '') from numbered`;
 
 export async function readEntity(pool: pg.Pool, { entity, id }: Reference): Promise<Stored> {
   const { rows } = await pool.query<EntityRow>("select * from entities where entity = $1 and entity_id = $2", [
@@ -165,5 +208,8 @@ export async function readStream(pool: pg.Pool): Promise<StreamState> {
   if (state === undefined) throw new Error("the stream and relay tables have lost their row");
   return state;
 }
+
+const byKey = (rows: readonly EntityRow[]): Map<string, Stored> =>
+  new Map(rows.map((row) => [keyOf({ entity: row.entity, id: row.entity_id }), storedOf(row)]));
 
 const storedOf = ({ version, payload }: EntityRow): Stored => ({ version: BigInt(version), payload });

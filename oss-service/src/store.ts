@@ -56,20 +56,46 @@ export async function write<T>(pool: pg.Pool, request: WriteRequest<T>, now: Dat
   const earlier = idempotent === null ? null : await findAnswer<T>(pool, idempotent);
   if (earlier !== null) return { answer: earlier, written: null };
   const writes = await prepare();
+  const timed = writes.map((one) => ({ ...one, at: now }));
+  const written = idempotent === null ? await writeUnlocked(pool, timed) : null;
+  if (written !== null) return { answer: request.answer(written), written };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transaction(pool, (client) => answerIn(client, request, writes, now));
+      return await transaction(pool, (client) => answerIn(client, request, timed));
     } catch (error) {
       if (sqlState(error) !== DEADLOCK_DETECTED || attempt === ATTEMPTS) throw error;
     }
   }
 }
 
+/** A write, and when it was asked for. */
+export interface TimedWrite extends Write {
+  readonly at: Date;
+}
+
+/**
+ * Writes entities, none of which may be named twice, without locking them first: two statements where there is nobody else.
+ * @returns null when nothing was written, as somebody else was faster, or locks are needed to tell whether it may be done
+ * @throws Problem
+ */
+export async function writeUnlocked(pool: pg.Pool, writes: readonly TimedWrite[]): Promise<Written | null> {
+  const changes = await changesOf(writes, await sql.readEntities(pool, writes));
+  // What refers to it must not come while it is deleted.
+  if (changes.some(({ payload }) => payload === null)) return null;
+  const events = changes.map(({ event }) => event);
+  try {
+    const sequence = await sql.appendToStream(pool, events, referencesBeside(changes));
+    return { events, sequence };
+  } catch (error) {
+    if (error instanceof sql.ChangedMeanwhileError || sqlState(error) === DEADLOCK_DETECTED) return null;
+    throw error;
+  }
+}
+
 async function answerIn<T>(
   client: pg.PoolClient,
   { idempotent, answer: answerTo }: WriteRequest<T>,
-  writes: readonly Write[],
-  now: Date,
+  writes: readonly TimedWrite[],
 ): Promise<Answered<T>> {
   // First of all, so that whoever waits for the key keeps nobody else waiting.
   if (idempotent !== null && !(await claimKey(client, idempotent))) {
@@ -77,53 +103,64 @@ async function answerIn<T>(
     if (earlier === null) throw new Error("the answer under an idempotency key was pruned while it was asked for");
     return { answer: earlier, written: null };
   }
-  const written = await writeIn(
-    client,
-    writes.map((one) => ({ ...one, at: now })),
-  );
+  const written = await writeLocked(client, writes);
   const answer = answerTo(written);
   if (idempotent !== null) await keepAnswer(client, idempotent, answer);
   return { answer, written };
 }
 
 /** Writes entities, none of which may be named twice, at the end of a transaction. Throws Problem. */
-export async function writeIn(
-  client: pg.PoolClient,
-  writes: readonly (Write & { readonly at: Date })[],
-): Promise<Written> {
-  const before = await sql.lockEntities(client, writes);
+async function writeLocked(client: pg.PoolClient, writes: readonly TimedWrite[]): Promise<Written> {
+  const changes = await changesOf(writes, await sql.lockEntities(client, writes));
+  const references = referencesBeside(changes);
+  const found = await sql.lockReferences(client, references);
+  const deleted = changes.filter(({ payload }) => payload === null);
+  for (const reference of deleted) found.delete(keyOf(reference));
+  refuseUnless(
+    references.filter((reference) => !found.has(keyOf(reference))),
+    (missing) => new Problem(422, "unknown-reference", `${keyOf(missing)} does not exist; create it first`),
+  );
+  const events = changes.map(({ event }) => event);
+  const sequence = await sql.appendToStream(client, events, references);
+  refuseUnless(
+    await sql.findReferrers(client, deleted),
+    ({ from, to }) => new Problem(409, "still-referenced", `${to} is used by ${from}; delete that first`),
+  );
+  return { events, sequence };
+}
+
+type DecidedChange = Change & { readonly event: OutboxBody };
+
+/** What the writes make of what is stored, in the order of broadcast. Throws Problem. */
+async function changesOf(
+  writes: readonly TimedWrite[],
+  before: ReadonlyMap<string, Stored>,
+): Promise<readonly DecidedChange[]> {
   const changes: (Change & { readonly at: Date })[] = [];
   for (const { entity, id, decide, at } of writes) {
     changes.push({ entity, id, payload: await decide(storedOf(before, { entity, id })), at });
   }
   const ordered = inBroadcastOrder(changes);
-  const events = ordered.map((change) => eventOf(change, storedOf(before, change), randomUUID(), change.at));
   refuseUnless(
     ordered.filter((change) => change.payload === null && storedOf(before, change).payload === null),
     noSuchEntity,
   );
+  const decided = ordered.map((change) => {
+    return { ...change, event: eventOf(change, storedOf(before, change), randomUUID(), change.at) };
+  });
   refuseUnless(
-    events.filter(({ entity, payload }) => entity === "Subscriber" && payload !== null && !("credential" in payload)),
-    ({ entityId }) => new Problem(422, "password-missing", `/password: give one, Subscriber/${entityId} is new`),
+    decided.filter(({ entity, event: { payload } }) => {
+      return entity === "Subscriber" && payload !== null && !("credential" in payload);
+    }),
+    ({ id }) => new Problem(422, "password-missing", `/password: give one, Subscriber/${id} is new`),
   );
-  const digestChange = await sql.updateEntities(client, events);
-  await checkReferences(client, changes);
-  const sequence = await sql.appendToStream(client, events, digestChange);
-  return { events, sequence };
+  return decided;
 }
 
-async function checkReferences(client: pg.PoolClient, changes: readonly Change[]): Promise<void> {
-  const references = referencesOf(changes);
-  const found = await sql.lockReferences(client, references);
-  refuseUnless(
-    references.filter((reference) => !found.has(keyOf(reference))),
-    (missing) => new Problem(422, "unknown-reference", `${keyOf(missing)} does not exist; create it first`),
-  );
-  const deleted = changes.filter(({ payload }) => payload === null);
-  refuseUnless(
-    await sql.findReferrers(client, deleted),
-    ({ from, to }) => new Problem(409, "still-referenced", `${to} is used by ${from}; delete that first`),
-  );
+/** What must exist for the changes to make sense, and does not come with them. */
+function referencesBeside(changes: readonly Change[]): Reference[] {
+  const upserted = new Set(changes.filter(({ payload }) => payload !== null).map(keyOf));
+  return referencesOf(changes).filter((reference) => !upserted.has(keyOf(reference)));
 }
 
 /** Throws one problem about everything that is wrong. */

@@ -24,6 +24,9 @@ export const BY_KEY = [
   .map((setting) => `-c ${setting}`)
   .join(" ");
 
+/** For sessions that do not wait until their commits are on disk. Others see them at once. */
+export const UNFLUSHED = "-c synchronous_commit=off";
+
 /** @param options what the server is told for every session of the pool, as `BY_KEY` */
 export async function createPool(settings: DatabaseSettings, max: number, log: Logger, options = ""): Promise<pg.Pool> {
   const pool = new pg.Pool({ ...(await connectionOptions(settings)), max, options });

@@ -3,6 +3,8 @@ import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { isDatabaseAway } from "./database.ts";
+import type { Drain } from "./drain.ts";
+import { loggedError, REDACTION } from "./log.ts";
 import { Problem } from "./problem.ts";
 
 export type Logger = FastifyBaseLogger;
@@ -10,6 +12,10 @@ export type Logger = FastifyBaseLogger;
 export interface HttpOptions {
   readonly logLevel: string;
   readonly registry: Registry;
+  /** Says when the service is about to end. */
+  readonly drain: Drain;
+  /** Where the log goes instead of standard output. */
+  readonly logTo?: { write(line: string): void };
   /** Why the service cannot serve now, or null when it can. */
   readonly notReady: () => Promise<string | null>;
   /** Turns validation errors of a TypeBox schema into lines for the caller. */
@@ -17,11 +23,27 @@ export interface HttpOptions {
 }
 
 /** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
-export function createHttp({ logLevel, registry, notReady, describeErrors }: HttpOptions): FastifyInstance {
+export function createHttp({
+  logLevel,
+  logTo,
+  registry,
+  drain,
+  notReady,
+  describeErrors,
+}: HttpOptions): FastifyInstance {
   const app = fastify({
-    logger: { level: logLevel, base: null },
+    logger: {
+      level: logLevel,
+      base: null,
+      serializers: { err: loggedError },
+      redact: REDACTION,
+      ...(logTo === undefined ? {} : { stream: logTo }),
+    },
     logController: new LogController({ disableRequestLogging: true }),
+    // What still comes while the server closes has an answer, like everything before it.
+    return503OnClosing: false,
   });
+  drain.watch(app);
 
   app.setValidatorCompiler<TSchema>(({ schema }) => {
     const validator = Compile(schema);
@@ -33,7 +55,8 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
   });
 
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, request.log, request.url);
+    const problem = problemOf(error, request.log, request.routeOptions.url);
+    if (problem.retryAfterSeconds !== null) reply.header("retry-after", problem.retryAfterSeconds);
     return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
   });
 
@@ -43,6 +66,7 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
 
   app.get("/livez", () => ({ status: "alive" }));
   app.get("/readyz", async () => {
+    if (drain.refusal !== null) throw drain.refusal;
     const reason = await notReady();
     if (reason !== null) throw new Problem(503, "not-ready", reason);
     return { status: "ready" };
@@ -51,12 +75,15 @@ export function createHttp({ logLevel, registry, notReady, describeErrors }: Htt
   return app;
 }
 
-/** What is answered to a caller because of an error, which is logged when it is the service's own fault. */
-export function problemOf(error: unknown, log: Logger, url: string): Problem {
+/**
+ * What is answered to a caller because of an error, which is logged when it is the service's own fault.
+ * @param route the route's pattern, since a URL may say who asks
+ */
+export function problemOf(error: unknown, log: Logger, route: string | undefined): Problem {
   if (error instanceof Problem) return error;
   const { statusCode = 500, message = "" } = Object(error) as Partial<FastifyError>;
   if (statusCode < 500) return new Problem(statusCode, "invalid-request", message);
-  log.error({ err: error, url }, "request failed");
+  log.error({ err: error, route }, "request failed");
   if (isDatabaseAway(error)) return new Problem(503, "database-away", "the database cannot be used now; try again");
   return new Problem(500, "internal-error", "the request failed; the service's log says why");
 }

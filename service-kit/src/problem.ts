@@ -14,13 +14,22 @@ export class Problem extends Error {
   /** A stable name for this kind of problem, in kebab case. */
   readonly code: string;
   readonly errors: readonly string[];
+  /** After how many whole seconds it is worth trying again, for the header Retry-After; null when nobody knows. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(status: number, code: string, detail: string, errors: readonly string[] = []) {
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    errors: readonly string[] = [],
+    retryAfterSeconds: number | null = null,
+  ) {
     super(detail);
     this.name = "Problem";
     this.status = status;
     this.code = code;
     this.errors = errors;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   toJSON(): ProblemDetails {

@@ -1,10 +1,11 @@
 import { expect, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import Type from "typebox";
-import { backoffMs, createHttp, isDatabaseAway, Problem, runForever, Wake } from "./index.ts";
+import { backoffMs, createHttp, Drain, isDatabaseAway, Problem, runForever, Wake } from "./index.ts";
 
 const quiet = createHttp({
   logLevel: "silent",
+  drain: new Drain(),
   registry: new Registry(),
   notReady: async () => "it sleeps",
   describeErrors: (errors) => errors.map(({ message }) => message),
@@ -57,6 +58,7 @@ test("a database that refuses connections is away, a wrong statement is not", ()
 test("every error is answered as a problem, and only expected ones tell their message", async () => {
   const app = createHttp({
     logLevel: "silent",
+    drain: new Drain(),
     registry: new Registry(),
     notReady: async () => "it sleeps",
     describeErrors: (errors) => errors.map(({ message }) => message),

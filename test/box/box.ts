@@ -24,13 +24,15 @@ export interface Authorization extends AnsweredBy {
   readonly entitlement?: { readonly id: string; readonly productOfferingId: string };
 }
 
-/** What a box says of a session, by the names of RFC 2866; see `AccountingReport` of the contract. */
+/** What a box says of a session or of an event, by the names of RFC 2866; see `AccountingReport` of the contract. */
 export interface Report {
   readonly acctSessionId: string;
-  readonly acctStatusType: "Start" | "Interim-Update" | "Stop";
+  readonly acctStatusType: "Start" | "Interim-Update" | "Stop" | "Event";
   readonly accountingRecordNumber: number;
   readonly acctSessionTime?: number;
   readonly acctTerminateCause?: string;
+  readonly productOfferingId?: string;
+  readonly contentId?: string;
   readonly service: string;
   readonly eventTime: string;
 }

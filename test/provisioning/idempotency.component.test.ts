@@ -116,7 +116,7 @@ test("a transaction that dies before its commit leaves neither change nor key, a
     const [writer] = await until(
       "the first waits for the stream",
       async () => {
-        const found = await blocked("like '%update stream%'");
+        const found = await blocked("like '%insert into entities (entity, entity_id, version, payload)%'");
         return found.length > 0 && found;
       },
       { deadlineMs: 10_000, intervalMs: 20 },

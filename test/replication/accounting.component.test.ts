@@ -120,12 +120,26 @@ test("a record with another content under the same id is refused, and set aside 
   expect(body.records).toMatchObject([{ acctSessionTime: 60, partition: "tv-aaa-0", service: "channel:news-1" }]);
 }, 60_000);
 
+test("a purchase is a record of its own, with what was bought", async () => {
+  await stack.startOss();
+  const node = await stack.startNode("tv-aaa-0");
+  const box = await synced(node);
+  const { acctSessionTime: _, ...common } = report(0, { acctSessionId: "purchase-1", acctStatusType: "Event" });
+  const purchase = { ...common, service: "vod:new", productOfferingId: "movie-night", contentId: "tt0076759" };
+  await expect(box.account(common)).rejects.toThrow("400: the record is not one");
+  for (const _ of range(0, 3)) expect(await box.account(purchase)).toBe("s0/box-s0/purchase-1/Event/0");
+  await untilStored(1);
+  const { body } = await stack.call("GET", "/v1/accountingRecords");
+  expect(body.records).toEqual([expect.objectContaining({ ...purchase, recordId: "s0/box-s0/purchase-1/Event/0" })]);
+  expect(await quarantined()).toEqual([]);
+}, 60_000);
+
 test("what is no record, or from nobody, is refused with what to write", async () => {
   await stack.startOss();
   const node = await stack.startNode("tv-aaa-0");
   const box = await synced(node);
   await expect(box.account(report(1, { acctTerminateCause: "Bored" }))).rejects.toThrow("400");
-  await expect(box.account(report(1, { service: "\0" }))).rejects.toThrow("400: the record cannot be stored");
+  await expect(box.account(report(1, { service: "\0" }))).rejects.toThrow("400: the record is not one");
   const stranger = new Box({ gatewayUrl: node.url, subscriberId: "s0", deviceId: "box-s0", password: "" });
   await expect(stranger.account(report(1))).rejects.toThrow("400");
   const answer = await fetch(new URL("/v1/accounting", node.url), {

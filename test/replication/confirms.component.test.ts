@@ -15,11 +15,7 @@ test("a queue without a majority holds back the confirms of all broadcasts, whic
   const node = await stack.startNode("tv-aaa-0", database);
   await stack.bulk(population(20));
   await stack.untilSynced(node);
-  const isPublished = async (): Promise<boolean> => {
-    const { sequence, published } = await stack.stream();
-    return published === sequence;
-  };
-  await until("all is published", isPublished, DEADLINE);
+  await stack.untilPublished();
 
   const { management, name } = stack.vhost;
   // Led by the first broker, which says nothing as long as the other member, on whatever broker that is, is away.
@@ -44,7 +40,7 @@ test("a queue without a majority holds back the confirms of all broadcasts, whic
   );
   // A channel that publishes to such a queue for the first time is held up altogether.
   await stack.bulk(population(1));
-  await until("all is published again", isPublished, DEADLINE);
+  await until("all is published again", () => stack.isPublished(), DEADLINE);
   await other.down();
   const applied = await metricOf(node, "aaa_node_applied_total");
   const before = await stack.stream();
@@ -58,7 +54,7 @@ test("a queue without a majority holds back the confirms of all broadcasts, whic
   const dropped = await metricOf(node, "aaa_node_dropped_total");
 
   await other.start();
-  await until("all is confirmed", isPublished, DEADLINE);
+  await until("all is confirmed", () => stack.isPublished(), DEADLINE);
   const again = async (): Promise<boolean> => (await metricOf(node, "aaa_node_dropped_total")) >= dropped + 16;
   await until("the node has got all of it twice", again, DEADLINE);
   await stack.untilSynced(node);

@@ -22,9 +22,11 @@ afterEach(() => cleanup.disposeAsync(), 30_000);
 const gateTo = async (port: number): Promise<TcpGate> => cleanup.use(await TcpGate.start(port));
 const brokerThrough = (gate: TcpGate) => ({ BROKER_URL: `amqp://127.0.0.1:${gate.port}/${stack.vhost.name}` });
 
+/** Each in a message of its own. */
 async function renameOffering(times: number): Promise<void> {
   for (let index = 0; index < times; index += 1) {
     await stack.put("productOfferings/basic", { name: `Basic ${index}`, services: [] });
+    await stack.untilPublished();
   }
 }
 

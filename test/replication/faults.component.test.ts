@@ -121,8 +121,11 @@ test("a node whose database is away keeps its messages and goes on when it is ba
 
   await postgresql.down("kill");
   expect((await fetch(new URL("/readyz", node.url))).status).toBe(503);
-  await stack.bulk(population(20, "later"));
-  await until("the node holds the messages", async () => (await queueOf(stack, QUEUE)).unacknowledged >= 60, DEADLINE);
+  for (let index = 0; index < 20; index += 1) {
+    await stack.bulk(population(1, `later-${index}`));
+    await stack.untilPublished();
+  }
+  await until("the node holds the messages", async () => (await queueOf(stack, QUEUE)).unacknowledged >= 20, DEADLINE);
   await postgresql.start();
   await stack.untilSynced(node);
   expect(await contentOf(database)).toEqual(await contentOf(stack.ossDatabase.url));

@@ -72,7 +72,7 @@ async function untilRelayHasSent(stack: Stack): Promise<void> {
     const rows = await query(
       stack.ossDatabase.url,
       `select query_start::text as at from pg_stat_activity
-       where query like 'select o.sequence%' and datname = current_database()`,
+       where query like '%from relay left join%' and pid <> pg_backend_pid() and datname = current_database()`,
     );
     return rows.map(({ at }) => String(at)).join();
   };

@@ -26,21 +26,37 @@ afterAll(async () => {
 test("the relay reads no more of the outbox than it takes, however much waits", async () => {
   await transaction(pool, async (client) => {
     const { epoch } = await startEpoch(client, "oss-0");
-    const rows = await readOutbox(client, epoch, 100n, 256);
-    expect(rows.map(({ sequence }) => sequence)).toEqual(
+    const { events, more } = await readOutbox(client, epoch, { after: 100n, limit: 256, bytes: 1_000 });
+    expect(more).toBe(true);
+    expect(events.map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: 256 }, (_, index) => BigInt(101 + index)),
     );
     const read = await client.query(
       "select seq_tup_read + idx_tup_fetch as rows from pg_stat_xact_user_tables where relname = 'outbox'",
     );
-    expect(Number(read.rows[0]?.rows)).toBe(256);
+    expect(Number(read.rows[0]?.rows)).toBe(257);
   });
 });
 
 test("an outbox that has nothing is another thing than an epoch that is over", async () => {
   await transaction(pool, async (client) => {
     const { epoch } = await startEpoch(client, "oss-0");
-    await expect(readOutbox(client, epoch, BigInt(WAITING), 256)).resolves.toEqual([]);
-    await expect(readOutbox(client, epoch - 1n, 0n, 256)).rejects.toThrow(FencedError);
+    const end = { after: BigInt(WAITING), limit: 256, bytes: 1_000 };
+    await expect(readOutbox(client, epoch, end)).resolves.toEqual({ events: [], more: false });
+    await expect(readOutbox(client, epoch - 1n, { ...end, after: 0n })).rejects.toThrow(FencedError);
+  });
+});
+
+test("the relay reads no more bytes than it may, but one event however large it is", async () => {
+  await transaction(pool, async (client) => {
+    const { epoch } = await startEpoch(client, "oss-0");
+    const read = async (after: number, bytes: number): Promise<object> => {
+      const { events, more } = await readOutbox(client, epoch, { after: BigInt(after), limit: 3, bytes });
+      return { events: events.length, more };
+    };
+    expect(await read(100, 5)).toEqual({ events: 2, more: true });
+    expect(await read(100, 1)).toEqual({ events: 1, more: true });
+    expect(await read(WAITING - 3, 6)).toEqual({ events: 3, more: false });
+    expect(await read(WAITING - 3, 5)).toEqual({ events: 2, more: true });
   });
 });

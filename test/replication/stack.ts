@@ -115,6 +115,8 @@ export class Stack implements AsyncDisposable {
       ...libpqEnv(databaseUrl),
       ...this.#tls,
       PARTITION: name,
+      // The boxes of tests wait for nobody.
+      DEVICE_REQUESTS_PER_SECOND: "0",
       SIGNING_KEYS_FILE: join(this.#folder, "keys"),
     };
   }
@@ -164,6 +166,17 @@ export class Stack implements AsyncDisposable {
     return (await this.#succeed("GET", "/v1/stream")) as unknown as StreamState;
   }
 
+  /** Whether the broker has confirmed everything that OSS has accepted. */
+  async isPublished(): Promise<boolean> {
+    const { sequence, published } = await this.stream();
+    return published === sequence;
+  }
+
+  /** Waits until then. What is written after it goes into messages of its own. */
+  async untilPublished(): Promise<void> {
+    await until("all is published", () => this.isPublished(), { deadlineMs: 30_000, intervalMs: 20 });
+  }
+
   /** Waits until the nodes have everything that OSS has accepted so far. */
   async untilSynced(...nodes: readonly NodeService[]): Promise<void> {
     const { sequence } = await this.stream();
@@ -205,6 +218,8 @@ export class Stack implements AsyncDisposable {
       PORT: "0",
       LOG_LEVEL: process.env.LOG_LEVEL ?? "fatal",
       BROKER_URL: this.vhost.url,
+      // No gateway has to notice that a service ends.
+      DRAIN_SECONDS: "0",
     };
   }
 }

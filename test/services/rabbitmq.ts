@@ -79,7 +79,9 @@ export async function startRabbitmq(certificate?: ServerCertificate, membership?
       environment: {
         RABBITMQ_NODENAME: nodeName(port),
         RABBITMQ_DIST_PORT: String(distributionPort),
-        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
+        // As the operator has it, and on this machine alone.
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+          "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
         ERL_EPMD_ADDRESS: HOST,
         ERL_EPMD_PORT: String(epmdPort),
       },

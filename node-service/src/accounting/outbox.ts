@@ -1,22 +1,29 @@
 import type { AccountingRecord } from "@aaa-cluster/contract";
 import type pg from "pg";
 
-/** What became of a record: it is new, it was accepted before, or another one was accepted under its id. */
-export type Acceptance = "new" | "same" | "other";
-
-/** Commits a record. However often and from wherever at once it comes, it is stored once. */
-export async function acceptRecord(pool: pg.Pool, record: AccountingRecord): Promise<Acceptance> {
-  const { rows } = await pool.query<{ is_new: boolean; is_same: boolean }>({
-    name: "accept-record",
+/**
+ * Commits records, each with an id of its own, in one statement, with one flush of the disk. However often and from wherever
+ * at once a record comes, it is stored once. Rejects with none of them stored when the database refuses one.
+ * @returns the records of which another or the same was there before under its id, as it was there
+ */
+export async function storeRecords(
+  pool: pg.Pool,
+  records: readonly AccountingRecord[],
+): Promise<ReadonlyMap<string, AccountingRecord>> {
+  const { rows } = await pool.query<{ record_id: string; record: AccountingRecord }>({
+    name: "store-records",
     // The update changes nothing. It waits for whoever writes the same id now, and shows the row that is there.
     text: `
-      insert into accounting (record_id, record) values ($1, $2)
-      on conflict (record_id) do update set record_id = excluded.record_id
-      returning xmax = 0 as is_new, record = $2 as is_same`,
-    values: [record.recordId, JSON.stringify(record)],
+      with stored as (
+        insert into accounting (record_id, record)
+        select record ->> 'recordId', record from unnest($1::jsonb[]) as given (record)
+        on conflict (record_id) do update set record_id = excluded.record_id
+        returning record_id, record, xmax = 0 as is_new
+      )
+      select record_id, record from stored where not is_new`,
+    values: [records.map((record) => JSON.stringify(record))],
   });
-  if (rows[0]?.is_new === true) return "new";
-  return rows[0]?.is_same === true ? "same" : "other";
+  return new Map(rows.map(({ record_id, record }) => [record_id, record]));
 }
 
 /** The oldest records that the broker has not confirmed, without those that are under way. */

@@ -1,22 +1,25 @@
-import { type AccountingRecord, AccountingReport, recordIdOf } from "@aaa-cluster/contract";
-import { isDataError, Problem } from "@aaa-cluster/service-kit";
+import { AccountingReport, recordIdOf, reportFaults } from "@aaa-cluster/contract";
+import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
-import type pg from "pg";
 import Type from "typebox";
+import type { Admission } from "../admission/admission.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
-import { AccessToken, identityOf, type SigningKeys } from "../signing-keys.ts";
-import { type Acceptance, acceptRecord } from "./outbox.ts";
+import { AccessToken, type Identity } from "../signing-keys.ts";
+import type { GroupCommit } from "./group-commit.ts";
 
 const AccountingRequest = Type.Object(
   { accessToken: AccessToken, ...AccountingReport.properties },
   { additionalProperties: false },
 );
+const AccountingAnswer = Type.Object({ recordId: Type.String() });
 
 export interface AccountingRouteDeps {
-  readonly pool: pg.Pool;
-  readonly keys: SigningKeys;
+  readonly admission: Admission;
+  readonly groupCommit: GroupCommit;
+  /** Who sent an access token. Rejects with, or throws, Problem 401. */
+  readonly identityOf: (accessToken: string, now: Date) => Identity | Promise<Identity>;
   readonly partition: Partition;
   readonly metrics: Metrics;
   /** Called when there is a new record to deliver. */
@@ -29,18 +32,24 @@ export interface AccountingRouteDeps {
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
-  const { pool, keys, partition, metrics, onAccepted, now } = deps;
+  const { admission, groupCommit, identityOf, partition, metrics, onAccepted, now } = deps;
   return async (app) => {
+    app.addHook("onRequest", (_request, reply, done) => {
+      if (groupCommit.isFull) admission.shed(reply, "accounting");
+      else done();
+    });
     app.post<{ Body: Type.Static<typeof AccountingRequest> }>(
       "/v1/accounting",
-      { schema: { body: AccountingRequest } },
+      { schema: { body: AccountingRequest, response: { 200: AccountingAnswer } } },
       async ({ body: { accessToken, ...report } }, reply) => {
         // Before that its tables may not be there.
         if (!partition.everSynced) throw neverSynced();
-        const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
+        const faults = reportFaults(report);
+        if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
+        const { subscriberId, deviceId } = await identityOf(accessToken, now());
         const recordId = recordIdOf({ subscriberId, deviceId }, report);
         const record = { recordId, partition: partition.name, subscriberId, deviceId, ...report };
-        const acceptance = await accept(pool, record);
+        const acceptance = await groupCommit.accept(record);
         if (acceptance === "other") {
           throw new Problem(
             409,
@@ -57,15 +66,4 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
       },
     );
   };
-}
-
-async function accept(pool: pg.Pool, record: AccountingRecord): Promise<Acceptance> {
-  try {
-    return await acceptRecord(pool, record);
-  } catch (error) {
-    if (!isDataError(error)) throw error;
-    throw new Problem(400, "invalid-request", "the record cannot be stored", [
-      "/service: must not have the character U+0000 or half of a surrogate pair",
-    ]);
-  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { type Broadcast, planBatch, readBroadcast } from "./batch.ts";
+import { type Broadcast, planBatch, readAll } from "./batch.ts";
 
 const event = (sequence: number, over: object = {}): Buffer =>
   Buffer.from(
@@ -16,7 +16,7 @@ const event = (sequence: number, over: object = {}): Buffer =>
       ...over,
     }),
   );
-const read = (...bodies: readonly Buffer[]): Broadcast[] => bodies.map(readBroadcast);
+const read = (...bodies: readonly Buffer[]): Broadcast[] => bodies.flatMap(readAll);
 const from = { epoch: 7n, sequence: 10n };
 
 test("several changes of one entity become one upsert with the newest state", () => {
@@ -94,6 +94,20 @@ test("a message without a readable place is set aside and moves nothing", () => 
   const plan = planBatch(from, read(Buffer.from("\x00garbage")));
   expect(plan).toMatchObject({ to: from, taken: 1 });
   expect(plan.poison).toMatchObject([{ reason: "the message is not JSON", place: null }]);
+});
+
+test("a message of several events is read as each of them would be, and one that is broken spoils no other", () => {
+  const events = [event(11), event(12, { entity: "no entity" }), event(13, { payload: { status: "on" } }), event(14)];
+  const message = Buffer.from(`[${events.join(",")}]`);
+  expect(read(message)).toEqual(read(...events));
+  const plan = planBatch(from, read(message));
+  expect(plan).toMatchObject({ to: { sequence: 14n }, taken: 4 });
+  expect(plan.poison.map(({ place }) => place?.sequence)).toEqual([12n, 13n]);
+  expect(JSON.parse(String(plan.poison[0]?.body))).toMatchObject({ eventId: "event-12" });
+});
+
+test("a message without any event is set aside", () => {
+  expect(read(Buffer.from("[]"))).toMatchObject([{ kind: "poison", reason: "the message has no event", place: null }]);
 });
 
 test("a member that this version does not know is kept, not refused", () => {

@@ -1,21 +1,23 @@
 import {
   ContractError,
-  decodeBroadcast,
+  encode,
   isKnownEntity,
   isStreamPosition,
   type ReceivedEvent,
+  readBroadcast,
+  readMessage,
   readPlace,
   type StreamPosition,
 } from "@aaa-cluster/contract";
 import { judgeEvent, judgePosition, type Place, type Verdict } from "./watermark.ts";
 
-/** A message of the partition queue, read as far as it can be. */
+/** What a message of the partition queue holds, read as far as it can be. */
 export type Broadcast =
-  | { readonly kind: "event"; readonly event: ReceivedEvent; readonly place: Place; readonly body: Buffer }
+  | { readonly kind: "event"; readonly event: ReceivedEvent; readonly place: Place }
   | { readonly kind: "position"; readonly position: StreamPosition }
   | Poison;
 
-/** A message that can never be applied. It still takes its place in the stream, when that can be read. */
+/** What can never be applied. It still takes its place in the stream, when that can be read. */
 export interface Poison {
   readonly kind: "poison";
   readonly reason: string;
@@ -23,7 +25,7 @@ export interface Poison {
   readonly body: Buffer;
 }
 
-/** What one transaction makes of a run of messages. */
+/** What one transaction makes of a run of broadcasts. */
 export interface Plan {
   readonly from: Place;
   readonly to: Place;
@@ -33,25 +35,35 @@ export interface Plan {
   readonly dropped: number;
   /** How many upserts are of entities that this version does not know. It keeps them for a version that does. */
   readonly unknown: number;
-  /** How many messages, from the first, the plan covers. If none, the first one shows a gap. */
+  /** How many broadcasts, from the first, the plan covers. If none, the first one shows a gap. */
   readonly taken: number;
   /** The content digest that OSS has at `to`, when it was told. */
   readonly proof: string | null;
 }
 
-export function readBroadcast(body: Buffer): Broadcast {
+/** Reads a message as far as it can be: one event that is broken does not spoil the others. */
+export function readAll(body: Buffer): readonly Broadcast[] {
   try {
-    const broadcast = decodeBroadcast(body);
-    if (isStreamPosition(broadcast)) return { kind: "position", position: broadcast };
-    const place = { epoch: BigInt(broadcast.epoch), sequence: BigInt(broadcast.sequence) };
-    return { kind: "event", event: broadcast, place, body };
+    return readMessage(body).map(readOne);
   } catch (error) {
     if (!(error instanceof ContractError)) throw error;
-    return { kind: "poison", reason: error.message, place: readPlace(body), body };
+    return [{ kind: "poison", reason: error.message, place: null, body }];
   }
 }
 
-/** Plans messages in queue order, up to the first one that shows a gap or tells the digest there. */
+function readOne(value: unknown): Broadcast {
+  try {
+    const broadcast = readBroadcast(value);
+    if (isStreamPosition(broadcast)) return { kind: "position", position: broadcast };
+    const place = { epoch: BigInt(broadcast.epoch), sequence: BigInt(broadcast.sequence) };
+    return { kind: "event", event: broadcast, place };
+  } catch (error) {
+    if (!(error instanceof ContractError)) throw error;
+    return { kind: "poison", reason: error.message, place: readPlace(value), body: encode(value) };
+  }
+}
+
+/** Plans broadcasts in queue order, up to the first one that shows a gap or tells the digest there. */
 export function planBatch(from: Place, broadcasts: readonly Broadcast[]): Plan {
   const upserts = new Map<string, ReceivedEvent>();
   const poison: Poison[] = [];

@@ -1,3 +1,4 @@
+import { encode } from "@aaa-cluster/contract";
 import {
   BrokerSession,
   type BrokerSettings,
@@ -10,18 +11,19 @@ import {
   untilDone,
   Wake,
 } from "@aaa-cluster/service-kit";
-import type { Channel, ConsumeMessage } from "amqplib";
+import type { Channel } from "amqplib";
 import type pg from "pg";
 import type { Metrics } from "../metrics.ts";
-import { type Broadcast, type Plan, planBatch, readBroadcast } from "./batch.ts";
+import { type Arrival, Arrivals } from "./arrivals.ts";
+import { type Broadcast, type Plan, planBatch } from "./batch.ts";
 import type { Partition } from "./partition.ts";
 import { takeSnapshot } from "./resync.ts";
 import { checkWatermark, commitPlan, isContentOurs, readWatermark, type Watermark } from "./storage.ts";
 import type { Place } from "./watermark.ts";
 
-/** How many messages one transaction takes at most. */
+/** How many broadcasts one transaction takes at most. */
 export const BATCH = 500;
-/** The next batch comes while one is committed. */
+/** How many messages are taken from the queue and not acknowledged, at most: those of two batches of single events. */
 const PREFETCH = 2 * BATCH;
 const LAG_EVERY_MS = 2_000;
 const AUDIT_EVERY_MS = 600_000;
@@ -72,20 +74,13 @@ export async function partitionSession(deps: ConsumerDeps, { signal, ready }: Se
   }
 }
 
-interface Delivery {
-  readonly message: ConsumeMessage;
-  readonly broadcast: Broadcast;
-  /** In ms of the monotonic clock. */
-  readonly at: number;
-}
-
 class Consumer {
   readonly #deps: ConsumerDeps;
   readonly #partition: Partition;
   readonly #broker: BrokerSession;
   readonly #channel: Channel;
+  readonly #arrivals = new Arrivals(2 * BATCH);
   readonly #wake = new Wake();
-  #deliveries: Delivery[] = [];
   #isAltered = false;
 
   constructor(deps: ConsumerDeps, broker: BrokerSession, channel: Channel) {
@@ -105,15 +100,14 @@ class Consumer {
     await this.#channel.prefetch(PREFETCH);
     await this.#channel.consume(queue, (message) => {
       if (message === null) return this.#broker.fail(new Error("the broker cancelled the consumer of the partition"));
-      const at = performance.now();
-      this.#deliveries.push({ message, broadcast: readBroadcast(message.content), at });
+      this.#arrivals.push(message, performance.now());
       this.#wake.ring();
     });
   }
 
   async run(): Promise<never> {
     for (;;) {
-      while (this.#deliveries.length === 0 && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
+      while (this.#arrivals.isEmpty && !this.#isAltered) await this.#wake.wait(this.#broker.signal);
       this.#broker.signal.throwIfAborted();
       if (this.#isAltered) await this.resync("altered");
       else await this.#take();
@@ -122,22 +116,32 @@ class Consumer {
 
   /** Commits and acknowledges what has arrived, up to the first gap; a gap at the front is closed. */
   async #take(): Promise<void> {
-    const broadcasts = this.#deliveries.slice(0, BATCH).map(({ broadcast }) => broadcast);
-    const plan = planBatch(this.#partition.watermark, broadcasts);
-    const last = this.#deliveries[plan.taken - 1];
-    if (last === undefined) return this.resync("gap");
-    await this.#commit(plan, broadcasts.slice(0, plan.taken));
-    const taken = this.#deliveries.slice(0, plan.taken);
-    this.#deliveries = this.#deliveries.slice(plan.taken);
+    const arrivals = this.#arrivals.first(BATCH);
+    const plan = planBatch(
+      this.#partition.watermark,
+      arrivals.map(({ broadcast }) => broadcast),
+    );
+    if (plan.taken === 0) return this.resync("gap");
+    const taken = arrivals.slice(0, plan.taken);
+    this.#arrivals.drop(plan.taken);
+    setImmediate(this.#arrivals.readAhead);
+    await this.#commit(
+      plan,
+      taken.map(({ broadcast }) => broadcast),
+    );
     this.#measure(plan, taken);
+    const whole = taken.filter(({ isLast }) => isLast);
     const { epoch, sequence } = this.#partition.watermark;
-    this.#partition.freshness.took(taken.length, headsOf(taken, epoch), sequence);
     this.#broker.signal.throwIfAborted();
-    this.#channel.ack(last.message, true);
+    const heads = headsOf(taken, epoch);
+    this.#partition.freshness.took(whole.length, heads, sequence);
+    this.#partition.head = heads.at(-1) ?? this.#partition.head;
+    const last = whole.at(-1);
+    if (last !== undefined) this.#channel.ack(last.message, true);
     if (plan.proof !== null) await this.#prove(plan.proof);
   }
 
-  #measure({ upserts: [first] }: Plan, taken: readonly Delivery[]): void {
+  #measure({ upserts: [first] }: Plan, taken: readonly Arrival[]): void {
     const { metrics } = this.#deps;
     metrics.batchSize.observe(taken.length);
     metrics.applySeconds.observe((performance.now() - (taken[0]?.at ?? 0)) / 1000);
@@ -161,7 +165,7 @@ class Consumer {
     await this.resync("diverged");
   }
 
-  /** One transaction for all; when the database refuses a value, smaller ones until the message with it is found. */
+  /** One transaction for all; when the database refuses a value, smaller ones until the event with it is found. */
   async #commit(plan: Plan, broadcasts: readonly Broadcast[]): Promise<void> {
     const { metrics } = this.#deps;
     try {
@@ -179,17 +183,13 @@ class Consumer {
   }
 
   /** While the database is away: keeps what was delivered, takes no more than the prefetch, gives nothing back. */
-  async #write(plan: Plan): Promise<bigint> {
+  #write(plan: Plan): Promise<bigint> {
     const changes = plan.from.epoch !== plan.to.epoch || plan.from.sequence !== plan.to.sequence;
     const { pool, commitPool, log } = this.#deps;
     // A position comes at intervals, so that a database that was emptied or restored is noticed without any event.
     const nothing = !changes && plan.poison.length === 0;
     const work = (): Promise<bigint> => (nothing ? checkWatermark(pool, plan.to) : commitPlan(commitPool, plan));
-    return untilDone("commit", work, {
-      signal: this.#broker.signal,
-      log,
-      retryIf: isDatabaseAway,
-    });
+    return untilDone("commit", work, { signal: this.#broker.signal, log, retryIf: isDatabaseAway });
   }
 
   /** Starts over until a snapshot is in. Meanwhile the node answers from what it has, and the queue holds what comes. */
@@ -223,19 +223,19 @@ class Consumer {
     const askedAt = performance.now();
     try {
       const { messageCount } = await this.#channel.checkQueue(this.#partition.queue);
-      this.#partition.lag = messageCount + this.#deliveries.length;
-      this.#partition.freshness.measured(this.#partition.lag, askedAt);
+      this.#partition.waiting = messageCount + this.#arrivals.messages;
+      this.#partition.freshness.measured(this.#partition.waiting, askedAt);
     } catch (error) {
       this.#broker.fail(error instanceof Error ? error : new Error(String(error)));
     }
   };
 }
 
-/** Two halves, or the one message that the database refused as poison. */
+/** Two halves, or the one event that the database refused as poison. */
 function partsOf(broadcasts: readonly Broadcast[], refusal: unknown): Broadcast[][] {
   const [first] = broadcasts;
   if (broadcasts.length === 1 && first?.kind === "event") {
-    return [[{ kind: "poison", reason: String(refusal), place: first.place, body: first.body }]];
+    return [[{ kind: "poison", reason: String(refusal), place: first.place, body: encode(first.event) }]];
   }
   if (broadcasts.length <= 1) throw refusal;
   const middle = Math.ceil(broadcasts.length / 2);
@@ -243,8 +243,8 @@ function partsOf(broadcasts: readonly Broadcast[], refusal: unknown): Broadcast[
 }
 
 /** The heads that the current relay's positions tell. One that was delivered before may be of any age. */
-function headsOf(deliveries: readonly Delivery[], epoch: bigint): bigint[] {
-  return deliveries.flatMap(({ message, broadcast }) => {
+function headsOf(arrivals: readonly Arrival[], epoch: bigint): bigint[] {
+  return arrivals.flatMap(({ message, broadcast }) => {
     if (broadcast.kind !== "position" || message.fields.redelivered) return [];
     return BigInt(broadcast.position.epoch) === epoch ? [BigInt(broadcast.position.head)] : [];
   });

@@ -23,8 +23,10 @@ export class Partition {
   consumer: AbortSignal | null = null;
   /** When it last took a snapshot because its content was another than OSS's, in ms of the monotonic clock. */
   divergedAt = Number.NEGATIVE_INFINITY;
-  /** Messages in the queue that are not in the database yet. */
-  lag = 0;
+  /** Messages of the queue that are not in the database yet, when they were last counted. Each has one event or more. */
+  waiting = 0;
+  /** The last sequence that OSS had given, as the current relay told last. */
+  head = 0n;
 
   constructor(name: string, limit: StalenessLimit) {
     this.name = name;
@@ -36,6 +38,11 @@ export class Partition {
     this.watermark = place;
     this.digest = digest;
     this.located = true;
+  }
+
+  /** Events that are not in the database yet, as far as this node knows: there are at least so many. */
+  get lag(): number {
+    return Math.max(this.waiting, Number(this.head - this.watermark.sequence), 0);
   }
 
   get everSynced(): boolean {

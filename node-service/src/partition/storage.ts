@@ -1,4 +1,4 @@
-import { digestOfTable, transaction } from "@aaa-cluster/service-kit";
+import { digestOfTable } from "@aaa-cluster/service-kit";
 import type pg from "pg";
 import type { Plan } from "./batch.ts";
 import type { Place } from "./watermark.ts";
@@ -35,7 +35,7 @@ export async function isContentOurs(pool: pg.Pool): Promise<boolean> {
   return rows[0]?.ours === true;
 }
 
-/** What is read of an event or of an entity of a snapshot, in the order of the table's columns. */
+/** What is read of an event, in the order of the table's columns. */
 const COLUMNS = '"entity" text, "entityId" text, "entityVersion" bigint, "payload" jsonb';
 
 /**
@@ -92,47 +92,4 @@ export async function checkWatermark(pool: pg.Pool, mine: Place): Promise<bigint
   const { place, digest } = await readWatermark(pool);
   if (place.epoch !== mine.epoch || place.sequence !== mine.sequence) throw new ForeignWriteError();
   return digest;
-}
-
-/** Makes an empty table beside the live one, for a snapshot. It has no index yet. */
-export async function prepareSnapshot(pool: pg.Pool): Promise<void> {
-  await pool.query("drop table if exists entities_next");
-  await pool.query("create table entities_next (like entities including all excluding indexes)");
-}
-
-/** @param chunk the message, whose entities the database reads by itself */
-export async function loadChunk(pool: pg.Pool, chunk: Buffer): Promise<void> {
-  await pool.query(
-    `insert into entities_next (entity, entity_id, version, payload)
-     select * from jsonb_to_recordset($1::jsonb -> 'entities') as e (${COLUMNS})`,
-    [chunk.toString()],
-  );
-}
-
-/** Gives the loaded snapshot the indexes of the live table. Made of all rows at once they take a fraction of the time. */
-export async function indexSnapshot(pool: pg.Pool): Promise<void> {
-  const { rows } = await pool.query<{ statement: string }>(
-    `select 'alter table entities_next add ' || pg_get_constraintdef(oid) as statement
-     from pg_constraint where conrelid = 'entities'::regclass and contype = 'p'
-     union all
-     select regexp_replace(pg_get_indexdef(indexrelid), 'INDEX .*? USING', 'INDEX ON entities_next USING')
-     from pg_index where indrelid = 'entities'::regclass and not indisprimary`,
-  );
-  for (const { statement } of rows) await pool.query(statement);
-}
-
-/** The content digest of the snapshot that was loaded. */
-export async function digestOfSnapshot(pool: pg.Pool): Promise<bigint> {
-  const { rows } = await pool.query<{ digest: string }>(`select ${digestOfTable("entities_next")} as digest`);
-  return BigInt(rows[0]?.digest ?? 0);
-}
-
-/** Puts the loaded snapshot in the place of the live table, together with its place in the stream. */
-export async function swapSnapshot(pool: pg.Pool, { place, digest }: Watermark): Promise<void> {
-  await transaction(pool, async (client) => {
-    await client.query("drop table entities");
-    await client.query("alter table entities_next rename to entities");
-    const { epoch, sequence } = place;
-    await client.query("update watermark set epoch = $1, sequence = $2, digest = $3", [epoch, sequence, digest]);
-  });
 }

@@ -34,7 +34,7 @@ export interface Program {
 /** Runs what the command line of this process says; the exit status tells how it went. */
 export async function runProgram(program: Program): Promise<void> {
   const [command, ...args] = process.argv.slice(2);
-  if (command === undefined) return runService(() => program.start(process.env));
+  if (command === undefined) return runService(() => program.start(process.env), process.env);
   try {
     process.exitCode = EXIT[await run(program, command, args)];
   } catch (error) {

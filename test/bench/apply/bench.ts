@@ -20,9 +20,13 @@ const DEVICES = Math.ceil(EVENTS / 5);
 const PARTITION = "tv-aaa-0";
 const MIGRATIONS = new URL("../../../node-service/src/migrations/", import.meta.url);
 
+/** As when events come one by one, and as when they come all at once. */
+const PER_MESSAGE = { single: 1, bulk: 256 };
+
 /**
  * A node-service that drains its real quorum queue into its PostgreSQL, beside the same statements with no queue.
- * EVENTS changes how many there are.
+ * EVENTS changes how many there are. `ratio_to_limit` is of messages with one event each, as a slow stream leaves them;
+ * `bulk_ratio_to_limit` of full ones.
  */
 export async function bench(): Promise<object> {
   await using postgresql = await step("Start PostgreSQL", () => startPostgresql());
@@ -31,12 +35,19 @@ export async function bench(): Promise<object> {
     await using pool = await nodeDatabase(postgresql, "alone");
     return await limitOf(pool, EVENTS, DEVICES, BATCH);
   });
-  await using vhost = await freshVhost(rabbitmq);
-  await step(`Fill the queue with ${EVENTS} events`, () => fillQueue(vhost, PARTITION, EVENTS, DEVICES));
-  const ours = await step("Drain it", () => drain(postgresql, vhost));
+  const drained = async (perMessage: number) => {
+    await using vhost = await freshVhost(rabbitmq);
+    const content = { events: EVENTS, devices: DEVICES, perMessage };
+    await step(`Fill the queue, ${perMessage} in a message`, () => fillQueue(vhost, PARTITION, content));
+    return await step("Drain it", () => drain(postgresql, vhost, `node_${perMessage}`));
+  };
+  const single = await drained(PER_MESSAGE.single);
+  const bulk = await drained(PER_MESSAGE.bulk);
   return {
-    ratio_to_limit: rounded(ours.events_per_second / limit),
-    ...ours,
+    ratio_to_limit: rounded(single.events_per_second / limit),
+    ...single,
+    bulk_ratio_to_limit: rounded(bulk.events_per_second / limit),
+    ...Object.fromEntries(Object.entries(bulk).map(([name, value]) => [`bulk_${name}`, value])),
     limit_events_per_second: rounded(limit),
     events: EVENTS,
     batch: BATCH,
@@ -55,8 +66,8 @@ async function nodeDatabase(server: Server, name: string): Promise<pg.Pool & Asy
 }
 
 /** Lets a node drain its queue, and measures from its first commit to its last. */
-async function drain(server: Server, vhost: FreshVhost) {
-  await using pool = await nodeDatabase(server, "node");
+async function drain(server: Server, vhost: FreshVhost, name: string) {
+  await using pool = await nodeDatabase(server, name);
   const sequence = async (): Promise<number> => {
     const { rows } = await pool.query<{ sequence: string }>("select sequence from watermark");
     return Number(rows[0]?.sequence);
@@ -65,7 +76,7 @@ async function drain(server: Server, vhost: FreshVhost) {
     BROKER_URL: vhost.url,
     BROKER_CREDENTIALS_DIR: vhost.node.dir,
     PARTITION,
-    ...libpqEnv(server.url("node")),
+    ...libpqEnv(server.url(name)),
   });
   const deadline = { deadlineMs: 600_000, intervalMs: 20 };
   const first = await until("the node commits", async () => ((await sequence()) > 0 ? sequence() : null), deadline);

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeBundle } from "../../../images/bundle.ts";
+import { imageSettings } from "../../../images/settings.ts";
 import { goBuild } from "../../cluster/go.ts";
 import { cached, hashOf, hashOfFiles } from "../../lib/cache.ts";
 import { step } from "../../lib/steps.ts";
@@ -36,16 +37,4 @@ export async function ourProgram(): Promise<Program> {
   const folder = await cached("bench-kube-core", key, (dir) => writeBundle(OURS, dir));
   const { flags, environment } = imageSettings(await readFile(DOCKERFILE, "utf8"));
   return { name: "ours", command: [process.execPath, ...flags, join(folder, "main.js")], environment };
-}
-
-/** Pure: Node's flags and the environment that an image of a bundled service sets. */
-export function imageSettings(
-  dockerfile: string,
-): Pick<Program, "environment"> & { readonly flags: readonly string[] } {
-  const entrypoint = /^ENTRYPOINT (\["node".*\])$/m.exec(dockerfile)?.[1] ?? '["node", "main.js"]';
-  const variables = dockerfile.matchAll(/^ENV (\w+)=(\S+)$/gm);
-  return {
-    flags: (JSON.parse(entrypoint) as string[]).slice(1, -1),
-    environment: Object.fromEntries([...variables].map(([, name, value]) => [name, value])) as Record<string, string>,
-  };
 }

@@ -19,6 +19,8 @@ export async function startPeer(publisher: Postgresql, subscribers: readonly Pos
   const database = async (server: Postgresql, service: string): Promise<pg.Pool> => {
     await server.createDatabase(DATABASE);
     const pool = new pg.Pool({ connectionString: server.url(DATABASE), max: CONNECTIONS });
+    // An ended session may still be there when its server goes.
+    pool.on("error", () => {});
     starting.defer(() => pool.end());
     await migrate(pool, migrationsOf(service), pino({ enabled: false }));
     return pool;

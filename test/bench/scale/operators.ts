@@ -2,9 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { bundleOf } from "../../../images/bundle.ts";
+import { imageSettings } from "../../../images/settings.ts";
 import { AAA_CLUSTER, type AaaCluster } from "../../../operator/src/api/aaacluster.ts";
 import type { KubeObject, Resource } from "../../../operator/src/kube/index.ts";
-import { imageSettings } from "../controller-core/programs.ts";
 import type { Definition, FakeKubernetes } from "./fake-kubernetes.ts";
 
 type Environment = Readonly<Record<string, string>>;

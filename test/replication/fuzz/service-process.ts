@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { imageSettings } from "../../../images/settings.ts";
 import { endingWithParent } from "../../lib/run.ts";
 import { until } from "../../lib/until.ts";
 
@@ -21,7 +23,7 @@ export class ServiceProcess implements AsyncDisposable {
   readonly log: LogLine[] = [];
   /** How it ended when nobody had told it to. */
   readonly crashes: string[] = [];
-  readonly #main: string;
+  readonly #command: readonly [string, ...string[]];
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
   #toldToEnd = false;
@@ -30,7 +32,9 @@ export class ServiceProcess implements AsyncDisposable {
   /** @param service the workspace that the service is, for example `oss-service` */
   constructor(name: string, service: string, env: Readonly<Record<string, string>>) {
     this.name = name;
-    this.#main = new URL(`../../../${service}/src/main.ts`, import.meta.url).pathname;
+    const root = new URL("../../../", import.meta.url);
+    const { flags } = imageSettings(readFileSync(new URL(`images/${service}/Dockerfile`, root), "utf8"));
+    this.#command = [process.execPath, ...flags, new URL(`${service}/src/main.ts`, root).pathname];
     this.#env = env;
   }
 
@@ -79,7 +83,7 @@ export class ServiceProcess implements AsyncDisposable {
 
   #spawn(): void {
     const env = { ...process.env, NODE_OPTIONS: "", ...this.#env, LOG_LEVEL: "info" };
-    const [command, ...args] = endingWithParent(process.execPath, this.#main);
+    const [command, ...args] = endingWithParent(...this.#command);
     const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#toldToEnd = false;

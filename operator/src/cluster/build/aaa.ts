@@ -7,7 +7,7 @@ import { dataVolume, env, podNameEnv, restrictedContainer, restrictedPod, servic
 import { postgresqlContainer, SOCKET_DIR } from "./postgresql.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
 
-// node-service sends its accounting records for up to 20 s before it ends, and its database ends after it.
+// node-service drains for 4 s, closes within 10 s, sends its accounting records for up to 20 s, and its database ends after it.
 const GRACE_SECONDS = 45;
 
 export function aaaNodesService(cluster: ValidatedCluster): ServiceManifest {

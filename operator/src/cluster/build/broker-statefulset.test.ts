@@ -23,6 +23,7 @@ test("a broker's name follows from its pod, whole, and is the same to the script
     POD_NAME: "field:metadata.name",
     RABBITMQ_NODENAME: "rabbit@$(POD_NAME).tv-broker-nodes.aaa.svc.cluster.local",
     RABBITMQ_USE_LONGNAME: "true",
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+sbwt none +sbwtdcpu none +sbwtdio none",
   };
   expect(environmentOf(rabbitmq())).toEqual(environment);
   expect(environmentOf(prepare())).toEqual(environment);

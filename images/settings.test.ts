@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { imageSettings } from "./programs.ts";
+import { imageSettings } from "./settings.ts";
 
-test("our program is run with the flags and the environment of the operator's image", () => {
+test("Node's flags and the environment are those of the image", () => {
   const dockerfile = `# The operator
 FROM node:24
 ENV NODE_ENV=production

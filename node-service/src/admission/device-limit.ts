@@ -1,0 +1,65 @@
+/** How many seconds' worth of requests a box may send at once after it was quiet: a box that starts, or zaps. */
+const BURST_SECONDS = 5;
+/** How many boxes are remembered. Whoever is forgotten is one that was quiet, or there are very many. */
+const MOST_REMEMBERED = 100_000;
+
+/**
+ * How often one box may ask: a token bucket for each, kept as the one moment at which the bucket would be full again. Boxes
+ * whose bucket is full need not be remembered; the one that asked longest ago is forgotten first.
+ */
+export class DeviceLimit {
+  readonly #intervalMs: number;
+  readonly #burstMs: number;
+  readonly #mostRemembered: number;
+  /** In the order in which the boxes asked last; the times are in ms. */
+  readonly #fullAt = new Map<string, number>();
+
+  /** @param requestsPerSecond of one box in the long run; 0 for as many as it likes */
+  constructor(requestsPerSecond: number, mostRemembered: number = MOST_REMEMBERED) {
+    this.#intervalMs = requestsPerSecond === 0 ? 0 : 1000 / requestsPerSecond;
+    this.#burstMs = BURST_SECONDS * 1000;
+    this.#mostRemembered = mostRemembered;
+  }
+
+  get remembered(): number {
+    return this.#fullAt.size;
+  }
+
+  /**
+   * Takes a request of a box, or refuses it, which costs the box nothing.
+   * @param now ms of a monotonic clock
+   * @returns 0 when it is taken, or in how many ms it would be
+   */
+  take(box: string, now: number): number {
+    if (this.#intervalMs === 0) return 0;
+    const fullAt = Math.max(this.#fullAt.get(box) ?? now, now);
+    const tooEarlyMs = Math.max(fullAt + this.#intervalMs - now - this.#burstMs, 0);
+    // Also when it is refused, so that one that never stops is not forgotten.
+    this.#fullAt.delete(box);
+    this.#fullAt.set(box, tooEarlyMs > 0 ? fullAt : fullAt + this.#intervalMs);
+    if (this.#fullAt.size > this.#mostRemembered) this.#forgetOldest();
+    return tooEarlyMs;
+  }
+
+  #forgetOldest(): void {
+    for (const box of this.#fullAt.keys()) {
+      this.#fullAt.delete(box);
+      return;
+    }
+  }
+}
+
+/** Of a token's signature: less than 13 characters, which V8 copies instead of keeping the whole body for them. */
+const SHOWN_OF_TOKEN = 12;
+
+/**
+ * Pure: whose request this is, before anything in it was verified; null when it says nothing of it. The name that a box
+ * claims while it authenticates has a bucket of its own, so that nobody who knows it uses up that of the admitted box. That one
+ * is known by the signature of its token, whose last character leaves two bits open.
+ */
+export function boxOf(body: unknown): string | null {
+  const { deviceId, accessToken, refreshToken } = Object(body) as Record<string, unknown>;
+  if (typeof deviceId === "string") return `claims ${deviceId}`;
+  const token = accessToken ?? refreshToken;
+  return typeof token === "string" ? token.slice(-1 - SHOWN_OF_TOKEN, -1) : null;
+}

@@ -1,0 +1,143 @@
+import type pg from "pg";
+import { DURABLE } from "../../../node-service/src/accounting/group-commit.ts";
+import { storeRecords } from "../../../node-service/src/accounting/outbox.ts";
+import { UserError } from "../../lib/errors.ts";
+import { usageOf } from "../../lib/process-usage.ts";
+import { medians, quantile, rounded } from "../../lib/statistics.ts";
+import { step } from "../../lib/steps.ts";
+import { metricOf } from "../../replication/stack.ts";
+import { startPostgresql } from "../../services/postgresql.ts";
+import { startRabbitmq } from "../../services/rabbitmq.ts";
+import { Line, postRequest } from "../load/line.ts";
+import { type LoadedNode, startLoadedNode } from "../load/node.ts";
+import { poolOf } from "./pool.ts";
+import { identityAt, recordAt, stopAt } from "./records.ts";
+
+const RECORDS = Number(process.env.RECORDS ?? 40_000);
+/** How many boxes report at the same time, so how many records the script commits together. */
+const BOXES = Number(process.env.BOXES ?? 256);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
+
+/**
+ * Stop records per second that a node on one core has committed when it answers, beside a bare script that commits the same
+ * rows into the same table in groups of as many as there are boxes at the same time. In the headline the node keeps
+ * what it takes in its outbox; `relayed` is with a broker that takes it, on the same two cores. RECORDS, BOXES and
+ * ROUNDS change how many there are.
+ */
+export async function bench(): Promise<object> {
+  if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
+  await using postgresql = await step("Start PostgreSQL", () => startPostgresql());
+  await using rabbitmq = await step("Start RabbitMQ", () => startRabbitmq());
+  await using node = await step("Start a node on one core", () => startLoadedNode(rabbitmq, postgresql));
+  const durability = await durabilityOf(node.pool);
+  await using script = poolOf(node, DURABLE);
+  await step("Warm up", () => report(node, "warm-up", RECORDS / 4));
+  const rounds: Round[] = [];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const limit = await step(`Round ${round}: the script`, () => limitOf(script, `script-${round}`));
+    const ours = await step(`Round ${round}: the node`, () => report(node, `node-${round}`, RECORDS));
+    rounds.push({ ...ours, limitPerSecond: limit, ratio: ours.perSecond / limit });
+  }
+  await node.takeRecords();
+  const relayed = await step("The node, with a broker that takes its records", () => report(node, "relayed", RECORDS));
+  const median = medians<keyof Round>(rounds);
+  return {
+    ratio_to_limit: rounded(median.ratio),
+    stops_per_s: rounded(median.perSecond),
+    limit_stops_per_s: rounded(median.limitPerSecond),
+    stops_per_cpu_s: rounded(median.perCpuSecond),
+    p50_ms: rounded(median.p50),
+    p99_ms: rounded(median.p99),
+    mean_group: rounded(median.meanGroup),
+    refused: rounded(median.refused),
+    relayed_stops_per_s: rounded(relayed.perSecond),
+    relayed_p99_ms: rounded(relayed.p99),
+    ...durability,
+    records: RECORDS,
+    boxes: BOXES,
+    rounds: ROUNDS,
+  };
+}
+
+interface Reported {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Records of one commit. */
+  readonly meanGroup: number;
+  /** How often a record was refused and sent again. */
+  readonly refused: number;
+}
+interface Round extends Reported {
+  readonly limitPerSecond: number;
+  readonly ratio: number;
+}
+
+/** What the sessions of the node have. A figure without a flush would be none. */
+async function durabilityOf(pool: pg.Pool) {
+  const { rows } = await pool.query<{ fsync: string; synchronous_commit: string }>(
+    "select current_setting('fsync') as fsync, current_setting('synchronous_commit') as synchronous_commit",
+  );
+  const { fsync, synchronous_commit } = rows[0] as { fsync: string; synchronous_commit: string };
+  if (fsync !== "on" || synchronous_commit !== "on") throw new Error(`fsync ${fsync}, commit ${synchronous_commit}`);
+  return { fsync, synchronous_commit };
+}
+
+/** The physical limit: the same statement with the same rows, one group after the other. @returns records per second */
+async function limitOf(pool: pg.Pool, round: string): Promise<number> {
+  const records = Array.from({ length: RECORDS }, (_, index) => recordAt(round, index, BOXES));
+  const began = performance.now();
+  for (let from = 0; from < RECORDS; from += BOXES) await storeRecords(pool, records.slice(from, from + BOXES));
+  return RECORDS / ((performance.now() - began) / 1000);
+}
+
+/** Every box reports one record after the other, as soon as it was answered. */
+async function report(node: LoadedNode, round: string, count: number): Promise<Reported> {
+  const tokens = await Promise.all(
+    Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
+  );
+  const requests = Array.from({ length: count }, (_, index) =>
+    postRequest("/v1/accounting", { accessToken: tokens[index % BOXES], ...stopAt(round, index) }),
+  );
+  const lines = await Promise.all(tokens.map(() => Line.open(node.url)));
+  const before = await groupsOf(node);
+  const { cpuSeconds } = await usageOf(node.pid);
+  const took: number[] = [];
+  let refused = 0;
+  const began = performance.now();
+  await Promise.all(
+    lines.map(async (line, box) => {
+      for (let index = box; index < count; index += BOXES) {
+        const sentAt = performance.now();
+        for (;;) {
+          const { status, body } = await line.ask(requests[index] as Buffer);
+          if (status === 200) break;
+          // On a machine that has no time for it. A box sends it again, and so the time counts.
+          if (status !== 503) throw new Error(`${status}: ${body}`);
+          refused += 1;
+        }
+        took.push(performance.now() - sentAt);
+      }
+    }),
+  );
+  const seconds = (performance.now() - began) / 1000;
+  const usedSeconds = (await usageOf(node.pid)).cpuSeconds - cpuSeconds;
+  const after = await groupsOf(node);
+  for (const line of lines) line[Symbol.dispose]();
+  const { rows } = await node.pool.query<{ count: number }>(
+    "select count(*)::int as count from accounting where record ->> 'acctSessionId' like $1",
+    [`${round}-%`],
+  );
+  if (rows[0]?.count !== count) throw new Error(`${rows[0]?.count} of ${count} records are in the database`);
+  return {
+    perSecond: count / seconds,
+    perCpuSecond: count / usedSeconds,
+    p50: quantile(took, 0.5),
+    p99: quantile(took, 0.99),
+    meanGroup: count / (after - before),
+    refused,
+  };
+}
+
+const groupsOf = ({ url }: LoadedNode): Promise<number> => metricOf({ url }, "aaa_node_accounting_group_size_count");

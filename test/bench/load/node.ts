@@ -1,0 +1,66 @@
+import { ACCOUNTING_EXCHANGE, ACCOUNTING_QUEUE, ACCOUNTING_ROUTING_KEY } from "@aaa-cluster/contract";
+import { migrate } from "@aaa-cluster/service-kit";
+import { connect } from "amqplib";
+import pg from "pg";
+import { pino } from "pino";
+import { run } from "../../lib/run.ts";
+import { until } from "../../lib/until.ts";
+import { ServiceProcess } from "../../replication/fuzz/service-process.ts";
+import { type NodeState, Stack } from "../../replication/stack.ts";
+import type { Postgresql } from "../../services/postgresql.ts";
+import type { Rabbitmq } from "../../services/rabbitmq.ts";
+import { fillQueue } from "../apply/queue.ts";
+
+const PARTITION = "tv-aaa-0";
+const MIGRATIONS = new URL("../../../node-service/src/migrations/", import.meta.url);
+
+/** A node-service in a process of its own on one core, synced with a stream that has no entities. */
+export interface LoadedNode extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  readonly pool: pg.Pool;
+  readonly stack: Stack;
+  /** Makes the queue of accounting records, without which the node keeps what it takes in its outbox. */
+  takeRecords(): Promise<void>;
+}
+
+/** @param env settings beside those that a pod would have */
+export async function startLoadedNode(
+  rabbitmq: Rabbitmq,
+  postgresql: Postgresql,
+  env: Readonly<Record<string, string>> = {},
+): Promise<LoadedNode> {
+  await using owned = new AsyncDisposableStack();
+  const stack = owned.use(await Stack.start({ rabbitmq, postgresql }));
+  const database = await stack.database(postgresql);
+  const pool = owned.adopt(new pg.Pool({ connectionString: database, max: 2 }), (one) => one.end());
+  await migrate(pool, MIGRATIONS, pino({ enabled: false }));
+  await pool.query("update watermark set epoch = 1");
+  await fillQueue(stack.vhost, PARTITION, { events: 0, devices: 1, perMessage: 1 });
+  const node = owned.use(
+    new ServiceProcess(PARTITION, "node-service", { ...stack.nodeEnv(PARTITION, database), ...env }),
+  );
+  await node.start();
+  const isSynced = async (): Promise<boolean> =>
+    ((await (await fetch(new URL("/v1/partition", node.url))).json()) as NodeState).synced;
+  await until("the node is synced", isSynced, { deadlineMs: 30_000, intervalMs: 50 });
+  // All of its threads; the load and PostgreSQL may have the other core.
+  await run("taskset", ["--all-tasks", "--cpu-list", "--pid", "0", String(node.pid)]);
+  const all = owned.move();
+  return {
+    url: node.url,
+    pid: node.pid,
+    pool,
+    stack,
+    takeRecords: () => makeQueue(stack),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+async function makeQueue({ vhost }: Stack): Promise<void> {
+  const connection = await connect(vhost.urlAs("admin"));
+  const channel = await connection.createChannel();
+  await channel.assertQueue(ACCOUNTING_QUEUE, { durable: true, arguments: { "x-queue-type": "quorum" } });
+  await channel.bindQueue(ACCOUNTING_QUEUE, ACCOUNTING_EXCHANGE, ACCOUNTING_ROUTING_KEY);
+  await connection.close();
+}

@@ -1,0 +1,143 @@
+import { DEFAULT_OSS_EXCHANGE, encodeEvents } from "@aaa-cluster/contract";
+import { connect } from "amqplib";
+import { UserError } from "../../lib/errors.ts";
+import { quantile, rounded } from "../../lib/statistics.ts";
+import { say, step } from "../../lib/steps.ts";
+import { nodeState } from "../../replication/stack.ts";
+import { startPostgresql } from "../../services/postgresql.ts";
+import { startRabbitmq } from "../../services/rabbitmq.ts";
+import { identityAt, stopAt } from "../accounting/records.ts";
+import { EPOCH } from "../apply/events.ts";
+import { writtenEventAt } from "../apply/queue.ts";
+import { Line, postRequest } from "../load/line.ts";
+import { type LoadedNode, startLoadedNode } from "../load/node.ts";
+import { type Storm, storm } from "./storm.ts";
+
+const BOXES = Number(process.env.BOXES ?? 2_000);
+const SECONDS = Number(process.env.SECONDS ?? 10);
+/** So many boxes that each ask again at once find out what a node can sustain. */
+const SUSTAINED_BOXES = 256;
+const MULTIPLES = [1, 2, 3] as const;
+
+/**
+ * What a node on one core serves when boxes report Stop records at 1, 2 and 3 times the rate that it can sustain, whatever became
+ * of what they sent before; and at 3 times with boxes that do what `Retry-After` says. Meanwhile the stream goes on,
+ * and probes are asked. BOXES and SECONDS change how many boxes there are, and how long each load lasts.
+ */
+export async function bench(): Promise<object> {
+  if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
+  await using postgresql = await step("Start PostgreSQL", () => startPostgresql());
+  await using rabbitmq = await step("Start RabbitMQ", () => startRabbitmq());
+  const env = { DEVICE_REQUESTS_PER_SECOND: "0" };
+  await using node = await step("Start a node on one core", () => startLoadedNode(rabbitmq, postgresql, env));
+  const tokens = await Promise.all(
+    Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
+  );
+  let next = 0;
+  const request = (): Buffer => {
+    next += 1;
+    return postRequest("/v1/accounting", { accessToken: tokens[next % BOXES], ...stopAt("storm", next) });
+  };
+  await step("Warm up", () => sustained(node, 3, request));
+  const peak = await step("What it can sustain", () => sustained(node, SECONDS, request));
+  await using watch = await watchStream(node);
+  const goodput: Record<string, number> = {};
+  const storms: Storm[] = [];
+  for (const multiple of MULTIPLES) {
+    const load = { boxes: BOXES, perSecond: multiple * peak, seconds: SECONDS, polite: false, request };
+    const result = await step(`${multiple} times that`, () => storm(node, load));
+    say(`    ${describe(result)}`);
+    storms.push(result);
+    goodput[`goodput_${multiple}x`] = rounded(result.goodput);
+  }
+  const load = { boxes: BOXES, perSecond: 3 * peak, seconds: SECONDS, polite: true, request };
+  const polite = await step("3 times that, by boxes that wait as they are told", () => storm(node, load));
+  say(`    ${describe(polite)}`);
+  const worst = storms.at(-1) as Storm;
+  const best = Math.max(peak, ...storms.map((one) => one.goodput));
+  return {
+    kept_at_3x: rounded(worst.goodput / best),
+    kept_at_3x_polite: rounded(polite.goodput / best),
+    sustained_per_s: rounded(peak),
+    ...goodput,
+    goodput_per_cpu_s: storms.map(({ perCpuSecond }) => rounded(perCpuSecond)),
+    goodput_3x_polite: rounded(polite.goodput),
+    refused_3x: rounded(worst.refused),
+    p50_ms_3x: rounded(worst.p50),
+    p99_ms_3x: rounded(worst.p99),
+    unanswered: storms.reduce((sum, one) => sum + one.unanswered, polite.unanswered),
+    probe_p99_ms: rounded(quantile(watch.probes, 0.99)),
+    stream_max_lag_s: rounded(watch.maxLagSeconds),
+    boxes: BOXES,
+    seconds: SECONDS,
+  };
+}
+
+const describe = ({ offered, goodput, perCpuSecond, refused, p50, p99 }: Storm): string =>
+  `${rounded(offered)}/s wanted, ${rounded(goodput)}/s served (${rounded(perCpuSecond)} per CPU second), ` +
+  `${rounded(100 * refused)} % refused, ` +
+  `p50 ${rounded(p50)} ms, p99 ${rounded(p99)} ms`;
+
+/** Requests per second of boxes that each ask again as soon as they were answered. */
+async function sustained({ url }: LoadedNode, seconds: number, request: () => Buffer): Promise<number> {
+  const lines = await Promise.all(Array.from({ length: SUSTAINED_BOXES }, () => Line.open(url)));
+  const end = performance.now() + seconds * 1000;
+  const counts = await Promise.all(
+    lines.map(async (line) => {
+      let count = 0;
+      while (performance.now() < end) {
+        const { status } = await line.ask(request());
+        if (status === 200) count += 1;
+      }
+      return count;
+    }),
+  );
+  for (const line of lines) line[Symbol.dispose]();
+  return counts.reduce((sum, count) => sum + count, 0) / seconds;
+}
+
+interface Watch extends AsyncDisposable {
+  /** How long each probe of liveness took, in ms. */
+  readonly probes: readonly number[];
+  /** The longest that a broadcast waited until the node had it. */
+  readonly maxLagSeconds: number;
+}
+
+/** Ten broadcasts a second, and as many probes. */
+async function watchStream(node: LoadedNode): Promise<Watch> {
+  const connection = await connect(node.stack.vhost.urlAs("admin"));
+  const channel = await connection.createChannel();
+  const sentAt = new Map<bigint, number>();
+  const probes: number[] = [];
+  let [sequence, maxLagSeconds] = [0, 0];
+  const look = async (): Promise<void> => {
+    const began = performance.now();
+    const live = await fetch(new URL("/livez", node.url));
+    probes.push(performance.now() - began);
+    if (!live.ok) throw new Error(`/livez: ${live.status}`);
+    const applied = BigInt((await nodeState({ url: node.url, stop: async () => {} })).sequence);
+    const oldest = [...sentAt].find(([place]) => place > applied);
+    for (const place of sentAt.keys()) if (place <= applied) sentAt.delete(place);
+    if (oldest !== undefined) maxLagSeconds = Math.max(maxLagSeconds, (performance.now() - oldest[1]) / 1000);
+  };
+  let looking: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    sequence += 1;
+    sentAt.set(BigInt(sequence), performance.now());
+    channel.publish(DEFAULT_OSS_EXCHANGE, "", encodeEvents(EPOCH, [writtenEventAt(sequence, 100)]), {
+      persistent: true,
+    });
+    looking = looking.then(look);
+  }, 100);
+  return {
+    probes,
+    get maxLagSeconds() {
+      return maxLagSeconds;
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      await looking;
+      await connection.close();
+    },
+  };
+}

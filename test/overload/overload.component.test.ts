@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import pg from "pg";
+import type { NodeService } from "../../node-service/src/service.ts";
+import { stopAt } from "../bench/accounting/records.ts";
+import { type Answer, Line, postRequest } from "../bench/load/line.ts";
+import { until } from "../lib/until.ts";
+import { metricOf, nodeState, population, query, Stack } from "../replication/stack.ts";
+
+const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
+const MOST_WAITING = 2_000;
+
+let cleanup: AsyncDisposableStack;
+let stack: Stack;
+let database: string;
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  stack = cleanup.use(await Stack.start());
+  database = await stack.database();
+  await stack.startOss();
+}, 30_000);
+afterEach(() => cleanup.disposeAsync(), 30_000);
+
+async function syncedNode(env: Record<string, string> = {}): Promise<NodeService> {
+  const node = await stack.startNode("tv-aaa-0", database, env);
+  await stack.bulk(population(2));
+  await stack.untilSynced(node);
+  return node;
+}
+
+const tokenOf = (subscriberId: string): Promise<string> =>
+  stack.accessToken({ subscriberId, deviceId: `box-${subscriberId}` });
+
+const stopOf = (accessToken: string, index: number): Buffer =>
+  postRequest("/v1/accounting", { accessToken, ...stopAt("round", index) });
+
+/** So many lines, each of which asks once. */
+async function askAtOnce(url: string, requests: readonly Buffer[]): Promise<Promise<Answer>[]> {
+  const lines = await Promise.all(requests.map(() => Line.open(url)));
+  for (const line of lines) cleanup.use(line);
+  const answers = lines.map((line, index) => line.ask(requests[index] as Buffer));
+  // A test that fails meanwhile says why by itself.
+  for (const answer of answers) answer.catch(() => {});
+  return answers;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+test("a box that asks too often is told when to come back, and no other box notices", async () => {
+  const node = await syncedNode({ DEVICE_REQUESTS_PER_SECOND: "1" });
+  const [eager, calm] = [await tokenOf("s0"), await tokenOf("s1")];
+  const asked = await askAtOnce(
+    node.url,
+    range(20).map((index) => stopOf(eager, index)),
+  );
+  const answers = await Promise.all(asked);
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { retryAfterSeconds, body } of refused) {
+    expect(retryAfterSeconds).toBe(1);
+    expect(JSON.parse(body)).toMatchObject({ type: "urn:aaacluster:problem:too-many-requests", status: 429 });
+  }
+  expect(await metricOf(node, 'aaa_node_shed_total{reason="device"}')).toBe(refused.length);
+  const [other] = await askAtOnce(node.url, [stopOf(calm, 0)]);
+  expect((await other)?.status).toBe(200);
+}, 60_000);
+
+test("while the disk stands still a bounded number waits, the others are refused, and stream and probes go on", async () => {
+  const node = await syncedNode();
+  const token = await tokenOf("s0");
+  const holder = new pg.Client({ connectionString: database });
+  await holder.connect();
+  cleanup.defer(() => holder.end());
+  await holder.query("begin; lock table accounting in share row exclusive mode");
+
+  // One record is with the database; what waits behind it is bounded.
+  const sent = MOST_WAITING + 200;
+  const requests = range(sent).map((index) => stopOf(token, index));
+  const waiting = (): Promise<number> => metricOf(node, "aaa_node_accounting_waiting");
+  const shed = (): Promise<number> => metricOf(node, 'aaa_node_shed_total{reason="accounting"}');
+  const asked: Promise<Answer>[] = [];
+  // In pieces, since this process takes the requests as well as it sends them.
+  for (let from = 0; from < sent; from += 200) {
+    asked.push(...(await askAtOnce(node.url, requests.slice(from, from + 200))));
+    const taken = async (): Promise<boolean> => (await waiting()) + (await shed()) >= asked.length - 1;
+    await until(`${asked.length} are taken or refused`, taken, DEADLINE);
+  }
+  await until("no more is taken", async () => (await waiting()) === MOST_WAITING, DEADLINE);
+  await until("the others are refused", async () => (await shed()) >= 100, DEADLINE);
+
+  const headAlone = Buffer.from("POST /v1/accounting HTTP/1.1\r\nhost: box\r\ncontent-length: 900000\r\n\r\n");
+  const [early] = await askAtOnce(node.url, [headAlone]);
+  const refusal = await early;
+  expect(JSON.parse(refusal?.body ?? "")).toMatchObject({
+    type: "urn:aaacluster:problem:overloaded",
+    status: 503,
+    detail: expect.stringContaining("try again later"),
+  });
+
+  for (const path of ["/livez", "/readyz", "/metrics", "/v1/partition"]) {
+    expect([path, (await fetch(new URL(path, node.url))).status]).toEqual([path, 200]);
+  }
+  const { sequence } = await nodeState(node);
+  await stack.put("subscribers/late", { password: "a secret" });
+  await stack.untilSynced(node);
+  expect(BigInt((await nodeState(node)).sequence)).toBe(BigInt(sequence) + 1n);
+
+  await holder.query("commit");
+  const answers = await Promise.all(asked);
+  const refused = answers.filter(({ status }) => status === 503);
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(sent - refused.length);
+  const delays = new Set(refused.map(({ retryAfterSeconds }) => retryAfterSeconds));
+  expect(delays.size).toBeGreaterThan(1);
+  for (const delay of delays) expect([1, 2, 3, 4, 5]).toContain(delay);
+  const stored = await query(database, "select count(*)::int as count from accounting");
+  expect(stored).toEqual([{ count: sent - refused.length }]);
+  const [again] = await askAtOnce(node.url, [stopOf(token, sent)]);
+  expect((await again)?.status).toBe(200);
+}, 180_000);

@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { fastify } from "fastify";
+import pg from "pg";
+import type { AccountingRecord } from "../../contract/src/index.ts";
+import { DURABLE, GroupCommit } from "../../node-service/src/accounting/group-commit.ts";
+import { createMetrics, type Metrics } from "../../node-service/src/metrics.ts";
+import { Partition } from "../../node-service/src/partition/partition.ts";
+import { stalenessLimit } from "../../node-service/src/partition/staleness.ts";
+import { createPool, databaseSettings, migrate } from "../../service-kit/src/index.ts";
+import { until } from "../lib/until.ts";
+import { freshDatabase } from "../services/fresh.ts";
+import { libpqEnv } from "../services/postgresql.ts";
+import { query } from "./stack.ts";
+
+const { log } = fastify();
+const DEADLINE = { deadlineMs: 30_000, intervalMs: 20 };
+const MIGRATIONS = new URL("../../node-service/src/migrations/", import.meta.url);
+const MOST_WAITING = 2_000;
+
+let cleanup: AsyncDisposableStack;
+let url: string;
+let metrics: Metrics;
+let groups: GroupCommit;
+
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  ({ url } = cleanup.use(await freshDatabase()));
+  const pool = await createPool(databaseSettings(libpqEnv(url)), 1, log, DURABLE);
+  cleanup.defer(() => pool.end());
+  await migrate(pool, MIGRATIONS, log);
+  metrics = createMetrics(new Partition("tv-aaa-0", stalenessLimit({})), async () => 0);
+  groups = new GroupCommit(pool, metrics);
+}, 30_000);
+afterEach(() => cleanup.disposeAsync(), 30_000);
+
+const record = (recordId: string, over: Partial<AccountingRecord> = {}): AccountingRecord => ({
+  recordId,
+  partition: "tv-aaa-0",
+  subscriberId: "s0",
+  deviceId: "box-s0",
+  acctSessionId: "1",
+  acctStatusType: "Stop",
+  accountingRecordNumber: 1,
+  service: "channel:news-1",
+  eventTime: "2026-01-31T00:00:00Z",
+  ...over,
+});
+const records = (count: number): AccountingRecord[] => Array.from({ length: count }, (_, index) => record(`r${index}`));
+
+const storedIds = async (): Promise<unknown[]> =>
+  (await query(url, "select record_id from accounting order by record_id")).map(({ record_id }) => record_id);
+
+/** Keeps the first group from being committed until `open` is called, so that what comes then waits together. */
+async function holdTheTable(): Promise<() => Promise<void>> {
+  const holder = new pg.Client({ connectionString: url });
+  await holder.connect();
+  cleanup.defer(() => holder.end());
+  await holder.query("begin; lock table accounting");
+  return async () => {
+    await holder.query("commit");
+  };
+}
+
+const commits = async (): Promise<number> => {
+  const { values } = await metrics.accountingGroupSize.get();
+  return values.find(({ metricName }) => metricName?.endsWith("_count"))?.value ?? 0;
+};
+
+test("records that come while others are committed go together in the next commit", async () => {
+  const open = await holdTheTable();
+  const accepted = records(400).map((one) => groups.accept(one));
+  await open();
+  expect(new Set(await Promise.all(accepted))).toEqual(new Set(["new"]));
+  expect(await storedIds()).toHaveLength(400);
+  expect(await commits()).toBe(2);
+}, 60_000);
+
+test("a record that the database refuses fails alone, whatever goes with it", async () => {
+  const open = await holdTheTable();
+  const first = groups.accept(record("first"));
+  const bad = record("bad", { service: "\0" });
+  const group = [...records(50), bad, record("after")];
+  const settled = Promise.allSettled(group.map((one) => groups.accept(one)));
+  await open();
+  expect(await first).toBe("new");
+  const results = await settled;
+  const refused = results.flatMap((result, index) => (result.status === "rejected" ? [[index, result.reason]] : []));
+  expect(refused).toEqual([[50, expect.objectContaining({ status: 400, code: "invalid-request" })]]);
+  expect(await storedIds()).toHaveLength(52);
+}, 60_000);
+
+test("within one group a retry is harmless, and another record under the same id is refused", async () => {
+  await groups.accept(record("old"));
+  const open = await holdTheTable();
+  const one = groups.accept(record("first"));
+  const other = { acctSessionTime: 5 };
+  const group = [record("a"), record("a"), record("a", other), record("old"), record("old", other), record("b")];
+  const accepted = Promise.all(group.map((member) => groups.accept(member)));
+  await open();
+  await one;
+  expect(await accepted).toEqual(["new", "same", "other", "same", "other", "new"]);
+  expect(await storedIds()).toEqual(["a", "b", "first", "old"]);
+  const rows = await query(url, "select record ->> 'acctSessionTime' as time from accounting");
+  expect(rows.every(({ time }) => time === null)).toBe(true);
+}, 60_000);
+
+test("no more wait than a few groups: what comes then is refused at once, and is accepted afterwards", async () => {
+  const open = await holdTheTable();
+  const first = groups.accept(record("first"));
+  const accepted = records(MOST_WAITING).map((one) => groups.accept(one));
+  expect(groups.isFull).toBe(true);
+  const refusal = await groups.accept(record("late")).catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ status: 503, code: "overloaded" });
+  expect(Object(refusal).retryAfterSeconds).toBeGreaterThanOrEqual(1);
+  await open();
+  await Promise.all([first, ...accepted]);
+  expect(await groups.accept(record("late"))).toBe("new");
+  expect(await storedIds()).toHaveLength(MOST_WAITING + 2);
+}, 60_000);
+
+test("when the connection breaks nobody is told that a record is safe, and the next ones are taken again", async () => {
+  await groups.accept(record("before"));
+  const open = await holdTheTable();
+  const lost = Promise.allSettled(records(10).map((one) => groups.accept(one)));
+  const waits = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%insert into acc%'";
+  const [backend] = await until(
+    "it waits",
+    async () => (await query(url, waits)).length > 0 && query(url, waits),
+    DEADLINE,
+  );
+  await query(url, `select pg_terminate_backend(${backend?.pid})`);
+  await open();
+  const results = await lost;
+  expect(results[0]?.status).toBe("rejected");
+  const again = (): Promise<string> => groups.accept(record("r0"));
+  expect(await until("it is taken", again, DEADLINE)).toMatch(/new|same/);
+  expect(await storedIds()).toContain("r0");
+}, 60_000);
+
+test("a record is on the disk before it is accepted: commits are synchronous, whatever the server's default", async () => {
+  await query(url, `alter database "${new URL(url).pathname.slice(1)}" set synchronous_commit = off`);
+  const pool = await createPool(databaseSettings(libpqEnv(url)), 1, log, DURABLE);
+  cleanup.defer(() => pool.end());
+  const { rows } = await pool.query("show synchronous_commit");
+  expect(rows).toEqual([{ synchronous_commit: "on" }]);
+}, 60_000);
