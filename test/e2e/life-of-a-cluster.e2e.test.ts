@@ -15,6 +15,7 @@ import { strangersStayOutside } from "./scenarios/network.ts";
 import { operatorsChange } from "./scenarios/operators.ts";
 import { rightsAreAllUsed } from "./scenarios/rights.ts";
 import { eventsOf, MINUTE_MS, NAMESPACE, type TheStage } from "./scenarios/stage.ts";
+import { virtualIPHasAHolder } from "./scenarios/virtual-ip.ts";
 
 // The tests follow one AaaCluster from its first apply to its deletion, so each stands on the one before it.
 describe("the life of an AaaCluster", () => {
@@ -231,6 +232,7 @@ describe("the life of an AaaCluster", () => {
   statusIsHonest(stage);
   strangersStayOutside(stage);
   childrenComeBack(stage);
+  virtualIPHasAHolder(stage);
   operatorsChange(stage);
   externalPartsServe(stage);
 

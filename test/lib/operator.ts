@@ -6,13 +6,14 @@ import { run } from "./run.ts";
 export const CHART = fileURLToPath(new URL("../../charts/aaa-operator", import.meta.url));
 export const OPERATOR_NAMESPACE = "aaa-system";
 
-/** The chart's value for each image. Keepalived has none: its gateway mode is not in the operator yet. */
+/** The chart's value for each image. */
 const IMAGE_VALUES: Readonly<Record<string, string>> = {
   operator: "image",
   "node-service": "images.nodeService",
   "oss-service": "images.ossService",
   rabbitmq: "images.rabbitmq",
   haproxy: "images.haproxy",
+  keepalived: "images.keepalived",
   postgresql: "images.postgresql",
 };
 

@@ -81,7 +81,11 @@ export class Kubernetes {
     const isWanted = (pod: LivePod): boolean =>
       wanted.some(({ metadata }) => metadata.name === pod.metadata.name && sameTemplate(metadata, pod.metadata));
     for (const pod of pods) if (!isWanted(pod)) await this.remove(POD, pod.metadata.name);
-    await Promise.all(wanted.filter((pod) => !pods.some((one) => samePod(one, pod))).map((pod) => this.#run(pod)));
+    // Two workloads may have one name for a while; names of real pods would differ.
+    const taken = new Set(pods.filter(isWanted).map(({ metadata }) => metadata.name));
+    const free = new Map(wanted.map((pod) => [pod.metadata.name, pod]));
+    for (const name of taken) free.delete(name);
+    await Promise.all([...free.values()].map((pod) => this.#run(pod)));
     for (const { workload } of workloads) await this.#claims(workload);
     for (const service of await this.list<LiveService>(SERVICE)) await this.#endpoints(service);
     for (const { resource, workload } of workloads) await this.#settle(resource, workload);
@@ -153,9 +157,6 @@ const claimsOf = (spec: Workload["spec"]): readonly V1PersistentVolumeClaim[] =>
 
 const sameTemplate = (one: KubeObject["metadata"], other: KubeObject["metadata"]): boolean =>
   one.annotations?.[TEMPLATE] === other.annotations?.[TEMPLATE];
-
-const samePod = (one: LivePod, other: LivePod): boolean =>
-  one.metadata.name === other.metadata.name && sameTemplate(one.metadata, other.metadata);
 
 function unlessGone(error: unknown): void {
   if (!(error instanceof NotFound)) throw error;

@@ -185,6 +185,14 @@ export class TestCluster {
         await hosts.listen(address, management, this.broker.answer, this.tls);
         break;
       }
+      case "broker-gateway":
+      case "oss-gateway":
+      case "aaa-gateway": {
+        const ports = spec?.containers[0]?.ports ?? [];
+        const health = ports.find((port) => port.name === "health")?.containerPort ?? PORTS.haproxyHealth;
+        await hosts.listen(address, health, say("/v1/gateway", { servers: 2 }));
+        break;
+      }
       case "oss":
         await hosts.listen(address, PORTS.oss, say("/v1/relay", { relaying: name.endsWith("-0") }));
         break;

@@ -61,6 +61,31 @@ const spec = (wanted: object, before: object) => ({
   end: (cluster: TestCluster) => cluster.setSpec(before),
 });
 
+const KEEPALIVED = { mode: "Keepalived" as const, interface: "eth0", virtualRouterID: 51 };
+
+/** What befalls the candidates for a virtual IP of the AAA gateway. */
+const virtually = (befall: (cluster: TestCluster) => unknown) => ({
+  begin: async (cluster: TestCluster) => {
+    await cluster.setSpec({ nodes: { gateway: { ...KEEPALIVED, virtualIP: "192.0.2.10" } } });
+    await cluster.until("GatewaysReady", { reason: "VirtualIPNotHeld" });
+    await befall(cluster);
+  },
+  end: (cluster: TestCluster) => cluster.setSpec({ nodes: { gateway: null } }),
+});
+
+const givesUp = (message: string) =>
+  virtually(({ kubernetes }) =>
+    kubernetes.setPod("tv-aaa-gateway-1", {
+      conditions: [{ type: "Ready", status: "False" }],
+      containerStatuses: [
+        {
+          ...waiting("keepalived", "CrashLoopBackOff", "back-off 10s").containerStatuses[0],
+          lastState: { terminated: { exitCode: 1, message } },
+        },
+      ],
+    }),
+  );
+
 const partOf = (type: ConditionType, tools: Verdict = "InProgress") => ({ type, tools });
 
 /** One trouble at a time for a cluster of three brokers, two OSS and two AAA nodes. */
@@ -254,6 +279,70 @@ export const TROUBLES: readonly Trouble[] = [
       { nodes: { gateway: { mode: "Keepalived", virtualIP: "192.0.2.10", interface: "eth0" } } },
       { nodes: { gateway: null } },
     ),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "two candidates hold the virtual IP",
+    reason: "VirtualIPHeldTwice",
+    names: ["192.0.2.10 of tv-aaa-gateway is held by tv-aaa-gateway-0 and tv-aaa-gateway-1"],
+    ...virtually(({ said: says }) => {
+      for (const ordinal of [0, 1]) says.set(`tv-aaa-gateway-${ordinal}`, { servers: 2, holds: 1 });
+    }),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "there is one candidate for a virtual IP",
+    reason: "TooFewCandidates",
+    names: ["nobody would take over 192.0.2.10", "tv-aaa-gateway-1: is starting"],
+    ...virtually(({ kubernetes }) =>
+      kubernetes.setPod("tv-aaa-gateway-1", { conditions: [{ type: "Ready", status: "False" }] }),
+    ),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "a Kubernetes node has another interface",
+    reason: "InterfaceMissing",
+    names: ["tv-aaa-gateway-1 on node", "no interface eth0: write one"],
+    ...givesUp("InterfaceMissing: no interface eth0: write one\n"),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "a virtual IP is of another network",
+    reason: "VirtualIPOutsideSubnet",
+    names: ["tv-aaa-gateway-1 on node", "not in a subnet"],
+    ...givesUp("VirtualIPOutsideSubnet: 192.0.2.10 is not in a subnet of eth0\n"),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "a stranger has the virtual IP",
+    reason: "VirtualIPInUse",
+    names: ["tv-aaa-gateway-1 on node", "is in use"],
+    ...givesUp("VirtualIPInUse: 192.0.2.10 is in use by 02:00:00:00:00:01\n"),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "two gateways ask for one virtual router",
+    reason: "VirtualRoutersClash",
+    names: ["virtualRouterID 51 of tv-oss-gateway is also that of tv-aaa-gateway of"],
+    ...spec(
+      {
+        nodes: { gateway: { ...KEEPALIVED, virtualIP: "192.0.2.10" } },
+        oss: { gateway: { ...KEEPALIVED, virtualIP: "192.0.2.11" } },
+      },
+      { nodes: { gateway: null }, oss: { gateway: null } },
+    ),
+  },
+  {
+    ...partOf("GatewaysReady"),
+    what: "a gateway has not found the pods behind it",
+    reason: "NoServerUp",
+    names: ["no pod of tv-aaa-gateway knows one to send to"],
+    begin: ({ said: says }) => {
+      for (const ordinal of [0, 1]) says.set(`tv-aaa-gateway-${ordinal}`, { servers: 0 });
+    },
+    end: ({ said: says }) => {
+      for (const ordinal of [0, 1]) says.set(`tv-aaa-gateway-${ordinal}`, { servers: 2 });
+    },
   },
   {
     ...partOf("Reconciling"),

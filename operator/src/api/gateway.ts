@@ -60,6 +60,8 @@ const Service = Type.Object(
   },
 );
 
+export const MOST_GATEWAYS = 9;
+
 /** What only a gateway in Keepalived mode has. */
 const KEEPALIVED = {
   virtualIP: Type.Optional(
@@ -116,7 +118,7 @@ export const Gateway = Type.Object(
         "How the gateway gets its address. Service: by a Kubernetes Service. Keepalived: by VRRP, as a virtual IP on the network of the Kubernetes nodes.",
       default: "Service",
     }),
-    replicas: replicas(1, 9, 2, "HAProxy pods."),
+    replicas: replicas(1, MOST_GATEWAYS, 2, "HAProxy pods; in Keepalived mode candidates for the virtual IP."),
     service: Service,
     ...KEEPALIVED,
     nodeSelector: Type.Optional(NodeSelector),
@@ -129,6 +131,10 @@ export const Gateway = Type.Object(
       {
         rule: `!(${IS_KEEPALIVED}) || (has(self.virtualIP) && has(self.interface))`,
         message: "mode: Keepalived needs virtualIP, as 192.0.2.10, and interface, as eth0",
+      },
+      {
+        rule: `!(${IS_KEEPALIVED}) || self.replicas >= 2`,
+        message: "mode: Keepalived needs replicas of 2 or more: one holds the virtual IP, another one takes over",
       },
       {
         rule: `${IS_KEEPALIVED} || !(${KEEPALIVED_FIELDS.map((field) => `has(self.${field})`).join(" || ")})`,

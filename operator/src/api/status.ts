@@ -39,9 +39,14 @@ export const Partition = Type.Object(
 
 const GatewayStatus = Type.Object(
   {
-    name: text("The gateway, by the name of its Deployment and Service."),
+    name: text("The gateway, by the name of its pods' controller and Service."),
     address: optionalText("Where it is reached, as host:port; absent while it is not."),
-    holder: optionalText("The Kubernetes node that holds the virtual IP, in Keepalived mode."),
+    holder: optionalText(
+      "The Kubernetes node that holds the virtual IP, in Keepalived mode; absent while none or several do.",
+    ),
+    virtualRouterID: Type.Optional(
+      count("VRRP's number for it, in Keepalived mode: the one of the spec, or one that was chosen and is kept."),
+    ),
   },
   { description: "A gateway and its address." },
 );

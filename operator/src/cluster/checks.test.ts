@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { CHECKS, type Findings } from "./checks.ts";
 import type { Observed } from "./observe.ts";
 import type { ConditionType, Reason } from "./reasons.ts";
-import { aCluster, allIsWell, wellBroker, wellNodes } from "./testing/fixtures.ts";
+import { aCluster, allIsWell, wellBroker, wellNodes, withVirtualIP } from "./testing/fixtures.ts";
 import { EXTERNAL_BROKER } from "./testing/specs.ts";
 
 /** All that the checks of a condition find, not only the first. */
@@ -22,6 +22,8 @@ const down = (...names: readonly (string | undefined)[]) =>
 const gateways = (changes: object) =>
   allIsWell().gateways.map((one, index) => (index === 1 ? { ...one, ...changes } : one));
 const nodes = (changes: object) => wellNodes.map((one, index) => (index === 1 ? { ...one, ...changes } : one));
+const virtual = (holders: readonly string[], changes: Parameters<typeof withVirtualIP>[2] = {}) =>
+  seen({ gateways: withVirtualIP("oss-gateway", holders, changes) });
 const queues = (changes: object) =>
   wellBroker().queues.map((one, index) => (index === 1 ? { ...one, ...changes } : one));
 const unready = (part: "broker" | "oss" | "ossDatabase" | "nodes") => ({
@@ -147,9 +149,27 @@ const LACKS: readonly (readonly [ConditionType, Partial<Findings>, readonly stri
   ],
   [
     "GatewaysReady",
-    seen({ gateways: gateways({ virtualIP: "192.0.2.10" }) }),
+    seen({ gateways: gateways({ reports: [{ pod: "g-0", servers: 0, holds: false }] }) }),
+    ["NoServerUp: no pod of tv-oss-gateway knows one to send to"],
+  ],
+  ["GatewaysReady", virtual([]), ["VirtualIPNotHeld: nobody holds 192.0.2.10 of tv-oss-gateway"]],
+  ["GatewaysReady", virtual(["n1", "n2"]), ["VirtualIPHeldTwice: 192.0.2.10 of tv-oss-gateway is held by n1 and n2"]],
+  [
+    "GatewaysReady",
+    virtual(["n1"], { clashes: ["virtualRouterID 5 is also mine"] }),
+    ["VirtualRoutersClash: virtualRouterID 5 is also mine"],
+  ],
+  [
+    "GatewaysReady",
+    virtual(["n1"], { troubles: [{ reason: "InterfaceMissing", message: "g-1 on node n2: no eth1" }] }),
+    ["InterfaceMissing: g-1 on node n2: no eth1"],
+  ],
+  [
+    "GatewaysReady",
+    virtual(["n1"], { ready: 1, problems: ["g-1: is starting"] }),
     [
-      "VirtualIPNotHeld: nobody holds 192.0.2.10 of tv-oss-gateway: this operator does not run keepalived yet, write mode: Service",
+      "TooFewCandidates: nobody would take over 192.0.2.10: 1 of tv-oss-gateway are ready; g-1: is starting",
+      "PodsNotReady: 1 of 2 pods of tv-oss-gateway are ready; g-1: is starting",
     ],
   ],
 ];
@@ -195,6 +215,19 @@ test.each<[string, ConditionType, Partial<Findings>]>([
     "NodesReady",
     seen({ nodes: { ...allIsWell().nodes, ready: 3 } }),
   ],
+  [
+    "one pod of a gateway that knows where to send to is enough",
+    "GatewaysReady",
+    seen({
+      gateways: gateways({
+        reports: [
+          { pod: "g-0", servers: 0, holds: false },
+          { pod: "g-1", servers: 1, holds: false },
+        ],
+      }),
+    }),
+  ],
+  ["one who holds the virtual IP is right", "GatewaysReady", virtual(["n2"])],
   ["one ready endpoint is enough", "GatewaysReady", seen({ gateways: gateways({ readyEndpoints: 1 }) })],
   [
     "a node that was scaled away and is still ending takes nothing with it",
@@ -255,12 +288,12 @@ test("causes come before what they lead to", () => {
     relaying: false,
     nodeReports: nodes({ synced: false, consuming: false, behind: true }),
     brokerReport: wellBroker({ members: down(second, third).map((one) => ({ ...one, mem_alarm: true })) }),
-    gateways: gateways({ ready: 0, readyEndpoints: 0 }),
+    gateways: gateways({ ready: 0, readyEndpoints: 0, reports: [] }),
   });
   const order = (type: ConditionType): (Reason | undefined)[] =>
     found(type, everything).map((finding) => finding.split(":")[0] as Reason);
   expect(order("BrokerReady")).toEqual(["PodsNotReady", "QuorumLost", "MembersMissing", "AlarmRaised"]);
   expect(order("OssReady")).toEqual(["DatabaseNotReady", "PodsNotReady", "NobodyRelays"]);
   expect(order("NodesReady")).toEqual(["PodsNotReady", "NodesNotSynced", "NodesNotConsuming", "NodesBehind"]);
-  expect(order("GatewaysReady")).toEqual(["PodsNotReady", "EndpointsNotReady"]);
+  expect(order("GatewaysReady")).toEqual(["PodsNotReady", "EndpointsNotReady", "NoServerUp"]);
 });

@@ -1,8 +1,9 @@
 import { queuesWithoutMajority, quorumOf } from "./broker/quorum.ts";
 import { partitionPods } from "./broker/topology.ts";
 import { brokerHost } from "./build/broker-config.ts";
+import { TROUBLES } from "./candidates.ts";
 import { partitionQueue } from "./names.ts";
-import type { Observed, Workload } from "./observe.ts";
+import { type GatewayWorkload, holdersOf, type Observed, type Workload } from "./observe.ts";
 import type { ConditionType, Reason } from "./reasons.ts";
 import type { SecretProblem } from "./secrets/references.ts";
 import type { NodeReport } from "./services.ts";
@@ -147,24 +148,55 @@ const endpointsNotReady: Check = ({ observed: { gateways } }) =>
       .map(({ name }) => `Service ${name} has no ready endpoint`),
   );
 
+/** A pod that is new is found a few seconds after it is ready. */
+const noServerUp: Check = ({ observed: { gateways } }) =>
+  found(
+    "NoServerUp",
+    gateways
+      .filter(({ reports }) => reports.every(({ servers }) => servers === 0))
+      .map(({ name }) => `no pod of ${name} knows one to send to`),
+  );
+
 /** Only a load balancer takes its time, or never comes. */
 const noAddress: Check = ({ observed: { gateways } }) =>
   found(
     "NoAddress",
     gateways
-      .filter(({ address, virtualIP }) => address === undefined && virtualIP === undefined)
+      .filter(({ address, virtual }) => address === undefined && virtual === undefined)
       .map(({ name }) => `Service ${name} has no address yet`),
   );
 
-const virtualIPNotHeld: Check = ({ observed: { gateways } }) =>
-  found(
-    "VirtualIPNotHeld",
-    gateways.flatMap(({ name, virtualIP }) =>
-      virtualIP === undefined
-        ? []
-        : [`nobody holds ${virtualIP} of ${name}: this operator does not run keepalived yet, write mode: Service`],
-    ),
-  );
+type VirtualGateway = GatewayWorkload & Required<Pick<GatewayWorkload, "virtual">>;
+
+/** What is wrong with gateways in Keepalived mode. */
+const virtualIPs =
+  (reason: Reason, problems: (gateway: VirtualGateway) => readonly string[]): Check =>
+  ({ observed: { gateways } }) =>
+    found(
+      reason,
+      gateways.flatMap(({ virtual, ...gateway }) => (virtual === undefined ? [] : problems({ ...gateway, virtual }))),
+    );
+
+const candidateTroubles = TROUBLES.map((reason) =>
+  virtualIPs(reason, ({ virtual }) =>
+    virtual.troubles.filter((trouble) => trouble.reason === reason).map(({ message }) => message),
+  ),
+);
+
+const virtualIPHeldTwice = virtualIPs("VirtualIPHeldTwice", ({ name, reports, virtual }) => {
+  const holders = holdersOf(reports);
+  return holders.length > 1 ? [`${virtual.ip} of ${name} is held by ${holders.join(" and ")}`] : [];
+});
+
+const virtualIPNotHeld = virtualIPs("VirtualIPNotHeld", ({ name, reports, virtual }) =>
+  holdersOf(reports).length === 0 ? [`nobody holds ${virtual.ip} of ${name}`] : [],
+);
+
+const virtualRoutersClash = virtualIPs("VirtualRoutersClash", ({ virtual }) => virtual.clashes);
+
+const tooFewCandidates = virtualIPs("TooFewCandidates", ({ name, ready, virtual, problems }) =>
+  ready >= 2 ? [] : [[`nobody would take over ${virtual.ip}: ${ready} of ${name} are ready`, ...problems].join("; ")],
+);
 
 /** What each condition needs to hold. The first finding counts. */
 export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
@@ -200,5 +232,18 @@ export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
     ],
   ],
   ["NodesConsistent", [nodesDiffer]],
-  ["GatewaysReady", [podsNotReady(({ gateways }) => gateways), endpointsNotReady, noAddress, virtualIPNotHeld]],
+  [
+    "GatewaysReady",
+    [
+      virtualIPHeldTwice,
+      virtualRoutersClash,
+      ...candidateTroubles,
+      tooFewCandidates,
+      podsNotReady(({ gateways }) => gateways),
+      endpointsNotReady,
+      noServerUp,
+      noAddress,
+      virtualIPNotHeld,
+    ],
+  ],
 ]);

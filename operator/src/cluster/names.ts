@@ -73,6 +73,9 @@ export const PORTS = {
   aaa: 6600,
   aaaGateway: 6060,
   haproxyHealth: 8404,
+  /** On the network of Kubernetes nodes every gateway has ports of its own: these plus its virtualRouterID. */
+  keepalivedHealth: 28_000,
+  keepalivedEntrance: 28_300,
 } as const;
 
 /** Where RabbitMQ's tools listen for what the other brokers have to say, as `rabbitmqctl list_queues` does. */

@@ -1,12 +1,14 @@
 import type { AaaCluster } from "../api/aaacluster.ts";
-import type { Applier } from "../kube/index.ts";
+import { type Applier, keyOf } from "../kube/index.ts";
 import type { BrokerReport } from "./broker/index.ts";
 import { type Gateway, gatewaysOf } from "./build/gateways.ts";
+import { type CandidateTrouble, troubleOf } from "./candidates.ts";
 import { DEPLOYMENT, SERVICE, STATEFUL_SET } from "./kinds.ts";
 import type { Component } from "./labels.ts";
 import { hostAndPort, isOver, isReady, podProblem } from "./pods.ts";
-import { isRelaying, type NodeReport, nodeReport } from "./services.ts";
+import { type GatewayReport, gatewayReport, isRelaying, type NodeReport, nodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
+import { claimsOf, clashesOf } from "./virtual-routers.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
 
 /** The pods of one component against what was asked for. */
@@ -28,8 +30,16 @@ export interface GatewayWorkload extends Workload {
   readonly readyEndpoints: number;
   /** Where clients find it, as host:port; absent while there is nowhere. */
   readonly address?: string;
-  /** The virtual IP that it shall hold. */
-  readonly virtualIP?: string;
+  /** What each of its pods says. */
+  readonly reports: readonly GatewayReport[];
+  /** In Keepalived mode, the address that one of its pods shall hold. */
+  readonly virtual?: {
+    readonly ip: string;
+    readonly id: number;
+    readonly troubles: readonly CandidateTrouble[];
+    /** What another gateway has for itself too. */
+    readonly clashes: readonly string[];
+  };
 }
 
 /** All that status is computed from. */
@@ -74,9 +84,22 @@ export async function observe(
     const left = workload(name, component, 0);
     return { ...left, settled: left.existing === 0 };
   };
-  const [nodeReports, relays] = await Promise.all([
+  const gatewayOf = async (gateway: Gateway): Promise<GatewayWorkload> => {
+    const pods = world.pods(object, gateway.component);
+    const reports = await Promise.all(pods.map((pod) => gatewayReport(pod, gateway.healthPort)));
+    const { address, ...entrance } = entranceOf(world, object, cluster.namespace, gateway);
+    const isReached = entrance.virtual === undefined || holdersOf(reports).length === 1;
+    return {
+      ...workload(gateway.name, gateway.component, gateway.spec.replicas),
+      ...entrance,
+      ...(address === undefined || !isReached ? {} : { address }),
+      reports,
+    };
+  };
+  const [nodeReports, relays, gateways] = await Promise.all([
     Promise.all(world.pods(object, "aaa").map(nodeReport)),
     Promise.all(world.pods(object, "oss").map(isRelaying)),
+    Promise.all(gatewaysOf(cluster).map(gatewayOf)),
   ]);
   return {
     broker:
@@ -89,10 +112,7 @@ export async function observe(
         ? workload(names.ossDatabase, "oss-database", 1)
         : external(names.ossDatabase, "oss-database"),
     nodes: workload(names.aaa, "aaa", nodes.replicas),
-    gateways: gatewaysOf(cluster).map((gateway) => ({
-      ...workload(gateway.name, gateway.component, gateway.spec.replicas),
-      ...entranceOf(world, object, cluster.namespace, gateway),
-    })),
+    gateways,
     brokerReport,
     nodeReports,
     relaying: relays.includes(true),
@@ -119,18 +139,28 @@ function workloadOf(
   };
 }
 
+/** The Kubernetes nodes that hold a gateway's virtual IP, as their pods say. */
+export function holdersOf(reports: readonly GatewayReport[]): readonly string[] {
+  return reports.flatMap(({ holds, node, pod }) => (holds ? [node ?? pod] : []));
+}
+
 function entranceOf(
   world: World,
   object: AaaCluster,
   namespace: string,
   gateway: Gateway,
-): Omit<GatewayWorkload, keyof Workload> {
-  const { component, name, spec } = gateway;
+): Omit<GatewayWorkload, keyof Workload | "reports"> {
+  const { component, name, port, vrrp } = gateway;
   const service = world.children<LiveService>(SERVICE, object).find(({ metadata }) => metadata.name === name);
   const readyEndpoints = service === undefined ? 0 : world.readyEndpoints(object, name);
-  // Nobody holds a virtual IP yet: this operator does not run keepalived.
-  if (spec.mode === "Keepalived") return { component, readyEndpoints, virtualIP: spec.virtualIP ?? "" };
-  const address = addressOf(gateway, namespace, service, world.pods(object, component).filter(isReady));
+  const pods = world.pods(object, component);
+  if (vrrp !== undefined) {
+    const troubles = pods.flatMap((pod) => troubleOf(pod) ?? []);
+    const clashes = clashesOf(claimsOf(world.clusters()), keyOf(object), name);
+    const address = hostAndPort(vrrp.ip, port);
+    return { component, readyEndpoints, address, virtual: { ip: vrrp.ip, id: vrrp.id, troubles, clashes } };
+  }
+  const address = addressOf(gateway, namespace, service, pods.filter(isReady));
   return { component, readyEndpoints, ...(address === undefined ? {} : { address }) };
 }
 

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { Conflict, Forbidden, Foreign, Invalid } from "../kube/index.ts";
 import { EVENT_REASONS } from "./announce.ts";
+import { TROUBLES } from "./candidates.ts";
 import type { Findings } from "./checks.ts";
 import { judge, judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
 import type { Observed } from "./observe.ts";
 import { CONDITION_TYPES, REASONS } from "./reasons.ts";
-import { aCluster, allIsWell, wellBroker, wellNodes } from "./testing/fixtures.ts";
+import { aCluster, allIsWell, wellBroker, wellNodes, withVirtualIP } from "./testing/fixtures.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../../docs/errors.md"), "utf8");
 
@@ -49,8 +50,15 @@ function everyVerdict(): readonly Verdict[] {
     { nodeReports: wellNodes.map((node) => ({ ...node, behind: true })) },
     { nodeReports: wellNodes.map((node) => ({ ...node, differs: true })) },
     { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, readyEndpoints: 0 })) },
+    { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, reports: [] })) },
     { gateways: allIsWell().gateways.map(({ address: _, ...gateway }) => gateway) },
-    { gateways: allIsWell().gateways.map((gateway) => ({ ...gateway, virtualIP: "192.0.2.10" })) },
+    { gateways: withVirtualIP("aaa-gateway", []) },
+    { gateways: withVirtualIP("aaa-gateway", ["n1", "n2"]) },
+    { gateways: withVirtualIP("aaa-gateway", ["n1"], { clashes: ["x"] }) },
+    ...TROUBLES.map((reason) => ({
+      gateways: withVirtualIP("aaa-gateway", ["n1"], { troubles: [{ reason, message: "x" }] }),
+    })),
+    { gateways: withVirtualIP("aaa-gateway", ["n1"], { ready: 1 }) },
     { oss: { ...allIsWell().oss, settled: false } },
   ];
   const clusters = [

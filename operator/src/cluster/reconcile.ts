@@ -15,6 +15,7 @@ import {
 import { announcements } from "./announce.ts";
 import { brokerAccess, externalBrokerEndpoint } from "./broker/access.ts";
 import { tendBroker } from "./broker/index.ts";
+import { gatewaysOf } from "./build/gateways.ts";
 import { build } from "./build/index.ts";
 import { tendClaims } from "./claims.ts";
 import { judge, judgeInvalid, judgeNew, type Verdict } from "./conditions.ts";
@@ -27,7 +28,9 @@ import type { SecretStore } from "./secrets/store.ts";
 import type { Settings } from "./settings.ts";
 import { stampOf } from "./stamp.ts";
 import { statusOf } from "./status.ts";
+import { isStillNeeded } from "./successors.ts";
 import { InvalidSpec, type ValidatedCluster, validate } from "./validate.ts";
+import { claimsOf, virtualRouterIDs } from "./virtual-routers.ts";
 import type { World } from "./world.ts";
 
 /** Everything a reconcile works with. */
@@ -87,7 +90,8 @@ function isNew({ status }: AaaCluster): boolean {
 
 async function validated(object: AaaCluster, ctx: Context): Promise<ValidatedCluster> {
   try {
-    return validate(object, ctx.settings);
+    const others = ctx.world.clusters().filter((other) => keyOf(other) !== keyOf(object));
+    return validate(object, ctx.settings, virtualRouterIDs(claimsOf([object, ...others])));
   } catch (error) {
     if (error instanceof InvalidSpec) await report(object, judgeInvalid(error.message), ctx);
     throw error;
@@ -114,7 +118,8 @@ async function apply(
   if (cluster.paused) return [];
   const held = secretProblems.flatMap(({ holds }) => holds);
   const { uid, generation } = object.metadata;
-  const basis = [uid, generation, world.revision(object), ...held].join(" ");
+  const routers = gatewaysOf(cluster).map(({ vrrp }) => vrrp?.id ?? 0);
+  const basis = [uid, generation, world.revision(object), ...routers, ...held].join(" ");
   const key = keyOf(object);
   if (applied.get(key) === basis) return [];
   applied.delete(key);
@@ -124,10 +129,12 @@ async function apply(
   const mayMount = !claimErrors.some((error) => error instanceof Leftover);
   const isFree = (kind: Resource, { metadata }: Pick<KubeObject, "metadata">): boolean =>
     (mayMount || kind !== STATEFUL_SET) && !held.some((component) => component === componentOf(metadata.labels));
-  const live = [...world.childrenByKind(object)].map(
-    ([kind, children]) => [kind, children.filter((child) => isFree(kind, child))] as const,
-  );
   const desired = build(cluster).filter(({ resource, manifest }) => isFree(resource, manifest));
+  const children = world.childrenByKind(object);
+  const live = [...children].map(
+    ([kind, ofKind]) =>
+      [kind, ofKind.filter((child) => isFree(kind, child) && !isStillNeeded(kind, child, desired, children))] as const,
+  );
   const errors = [...(await applySet(applier, { desired, live: new Map(live), stamp })), ...claimErrors];
   if (errors.length === 0) applied.set(key, basis);
   return errors;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { afterEach, expect, test } from "@jest/globals";
 import { PORTS } from "./names.ts";
-import { isRelaying, nodeReport } from "./services.ts";
+import { gatewayReport, isRelaying, nodeReport } from "./services.ts";
 import type { LivePod } from "./world.ts";
 
 /** Services have fixed ports, so that each test process needs an address of its own. */
@@ -110,4 +110,25 @@ test.each([
 test("an OSS pod that is not there does not broadcast", async () => {
   expect(await isRelaying(pod())).toBe(false);
   expect(await isRelaying(pod({}, {}))).toBe(false);
+});
+
+test.each([
+  [200, '{"servers":2,"more":1}', 2],
+  [200, '{"servers":"many"}', 0],
+  [200, "alive", 0],
+  [503, '{"servers":2}', 0],
+])("a gateway that answers %d %s knows of %d pods to send to", async (status, body, servers) => {
+  await serve(PORTS.haproxyHealth, status, body);
+  expect(await gatewayReport(pod(), PORTS.haproxyHealth)).toEqual({ pod: "tv-aaa-0", servers, holds: false });
+  expect(asked).toEqual(["/v1/gateway"]);
+});
+
+test("a gateway that does not answer knows of nobody to send to", async () => {
+  expect(await gatewayReport(pod(), PORTS.haproxyHealth)).toEqual({ pod: "tv-aaa-0", servers: 0, holds: false });
+});
+
+test("a gateway that answers at the virtual IP is its holder, by its Kubernetes node", async () => {
+  await serve(28_051, 200, '{"servers":2,"holds":1}');
+  const candidate = { ...pod(), spec: { nodeName: "n1" } } as LivePod;
+  expect(await gatewayReport(candidate, 28_051)).toEqual({ pod: "tv-aaa-0", servers: 2, holds: true, node: "n1" });
 });

@@ -56,6 +56,27 @@ export async function isRelaying(pod: LivePod): Promise<boolean> {
   return Value.Check(Type.Object({ relaying: Type.Literal(true) }), await ask(pod, PORTS.oss, "/v1/relay"));
 }
 
+/** A pod of a gateway, as its HAProxy says itself. */
+export interface GatewayReport {
+  readonly pod: string;
+  /** Pods behind it that it found and that answer as they should. */
+  readonly servers: number;
+  /** Whether it is this one that answers at the virtual IP. */
+  readonly holds: boolean;
+  /** The Kubernetes node that it is on. */
+  readonly node?: string;
+}
+
+const GatewaySaid = Type.Object({ servers: Type.Integer(), holds: Type.Optional(Type.Integer()) });
+
+/** How a pod of a gateway is. One that does not answer knows nobody to send to. */
+export async function gatewayReport(pod: LivePod, healthPort: number): Promise<GatewayReport> {
+  const said = await ask(pod, healthPort, "/v1/gateway");
+  const { servers, holds = 0 } = Value.Check(GatewaySaid, said) ? said : { servers: 0 };
+  const node = pod.spec?.nodeName;
+  return { pod: pod.metadata.name, servers, holds: holds > 0, ...(node === undefined ? {} : { node }) };
+}
+
 /** What a pod answers, as it says it; undefined when it does not. */
 async function ask(pod: LivePod, port: number, path: string): Promise<unknown> {
   const { deletionTimestamp } = pod.metadata;

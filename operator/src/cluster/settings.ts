@@ -6,6 +6,7 @@ export interface Images {
   readonly ossService: string;
   readonly rabbitmq: string;
   readonly haproxy: string;
+  readonly keepalived: string;
   readonly postgresql: string;
 }
 
@@ -44,6 +45,7 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
       ossService: required("IMAGE_OSS_SERVICE"),
       rabbitmq: required("IMAGE_RABBITMQ"),
       haproxy: required("IMAGE_HAPROXY"),
+      keepalived: required("IMAGE_KEEPALIVED"),
       postgresql: required("IMAGE_POSTGRESQL"),
     },
     clusterDomain: env.CLUSTER_DOMAIN ?? "cluster.local",

@@ -3,7 +3,7 @@ import Value from "typebox/value";
 import { Status } from "../api/status.ts";
 import { judge, judgeInvalid } from "./conditions.ts";
 import { statusOf } from "./status.ts";
-import { aCluster, allIsWell, anAaaCluster, wellBroker, wellNodes } from "./testing/fixtures.ts";
+import { aCluster, allIsWell, anAaaCluster, wellBroker, wellNodes, withVirtualIP } from "./testing/fixtures.ts";
 
 const about = { object: anAaaCluster(), operatorVersion: "test", now: new Date("2026-01-31T00:00:00Z") };
 const seen = (observed = allIsWell()) =>
@@ -49,6 +49,15 @@ test("every gateway is where clients find it, and absent where they do not", () 
     { name: "tv-oss-gateway" },
     { name: "tv-aaa-gateway", address: "tv-aaa-gateway.aaa.svc:6060" },
   ]);
+});
+
+test("the Kubernetes node that holds a virtual IP is named, and the number of its router is kept", () => {
+  const gatewayOf = (holders: readonly string[]) =>
+    seen(allIsWell({ gateways: withVirtualIP("aaa-gateway", holders) })).gateways?.[2];
+  const kept = { name: "tv-aaa-gateway", address: "tv-aaa-gateway.aaa.svc:6060", virtualRouterID: 51 };
+  expect(gatewayOf(["n2"])).toEqual({ ...kept, holder: "n2" });
+  expect(gatewayOf([])).toEqual(kept);
+  expect(gatewayOf(["n1", "n2"])).toEqual(kept);
 });
 
 test("an external broker has no pods, and is where its Secret says", () => {

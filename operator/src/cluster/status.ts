@@ -3,7 +3,7 @@ import type { AaaClusterStatus, Partition } from "../api/status.ts";
 import { quorumOf } from "./broker/quorum.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { selectorText } from "./labels.ts";
-import type { GatewayWorkload, Observed, Workload } from "./observe.ts";
+import { type GatewayWorkload, holdersOf, type Observed, type Workload } from "./observe.ts";
 import type { NodeReport } from "./services.ts";
 
 interface StatusInput {
@@ -36,7 +36,7 @@ export function statusOf(input: StatusInput): AaaClusterStatus {
       selector: selectorText(object.metadata.name, "aaa"),
     },
     ...(nodeReports.length === 0 ? {} : { partitions: nodeReports.map(partitionOf) }),
-    gateways: gateways.map(({ name, address }) => ({ name, ...(address === undefined ? {} : { address }) })),
+    gateways: gateways.map(gatewayStatus),
   };
 }
 
@@ -50,6 +50,21 @@ function brokerStatus({ broker, brokerReport }: Observed): NonNullable<AaaCluste
     ...(brokerReport.reachable
       ? { version: brokerReport.version, quorum: quorumOf(brokerReport.members, brokerReport.queues) }
       : {}),
+  };
+}
+
+function gatewayStatus({
+  name,
+  address,
+  reports,
+  virtual,
+}: GatewayWorkload): NonNullable<AaaClusterStatus["gateways"]>[number] {
+  const [holder, ...others] = virtual === undefined ? [] : holdersOf(reports);
+  return {
+    name,
+    ...(address === undefined ? {} : { address }),
+    ...(holder === undefined || others.length > 0 ? {} : { holder }),
+    ...(virtual === undefined ? {} : { virtualRouterID: virtual.id }),
   };
 }
 

@@ -27,14 +27,17 @@ test("a spec that was stored under another CRD is refused with the field that is
 });
 
 test("missing image settings are all named at once", () => {
-  expect(() => settingsFrom({ IMAGE_HAPROXY: "h", IMAGE_RABBITMQ: "r", IMAGE_POSTGRESQL: "p" })).toThrow(
-    "IMAGE_NODE_SERVICE, IMAGE_OSS_SERVICE",
-  );
+  expect(() =>
+    settingsFrom({ IMAGE_HAPROXY: "h", IMAGE_KEEPALIVED: "k", IMAGE_RABBITMQ: "r", IMAGE_POSTGRESQL: "p" }),
+  ).toThrow("IMAGE_NODE_SERVICE, IMAGE_OSS_SERVICE");
 });
 
 test("namespaces to watch are a list", () => {
   const env = Object.fromEntries(
-    ["NODE_SERVICE", "OSS_SERVICE", "RABBITMQ", "HAPROXY", "POSTGRESQL"].map((name) => [`IMAGE_${name}`, "x"]),
+    ["NODE_SERVICE", "OSS_SERVICE", "RABBITMQ", "HAPROXY", "KEEPALIVED", "POSTGRESQL"].map((name) => [
+      `IMAGE_${name}`,
+      "x",
+    ]),
   );
   expect(settingsFrom(env).namespaces).toEqual([]);
   expect(settingsFrom({ ...env, WATCH_NAMESPACES: "a,b" }).namespaces).toEqual(["a", "b"]);

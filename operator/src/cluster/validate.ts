@@ -1,14 +1,31 @@
+import { isIP } from "node:net";
 import Value from "typebox/value";
 import type { AaaCluster } from "../api/aaacluster.ts";
 import type { ResourcesSpec, SchedulingSpec, StorageSpec } from "../api/fields.ts";
 import type { GatewaySpec } from "../api/gateway.ts";
 import { type AaaClusterSpec, Spec } from "../api/schema.ts";
+import { keyOf } from "../kube/index.ts";
 import { BROKER, type Names, namesOf, PORTS } from "./names.ts";
 import type { Settings } from "./settings.ts";
+import { claimKey, claimsOf, virtualRouterID, virtualRouterIDs } from "./virtual-routers.ts";
 
 /** The spec cannot be built. Only a change of the spec helps. */
 export class InvalidSpec extends Error {
   override readonly name = "InvalidSpec";
+}
+
+/** A virtual IP, and how its candidates agree on who holds it. */
+export interface VirtualRouter {
+  readonly id: number;
+  readonly ip: string;
+  readonly networkInterface: string;
+  readonly advertIntervalMilliseconds: number;
+  readonly preemptDelaySeconds: number;
+}
+
+/** A gateway; with `vrrp` in Keepalived mode. */
+export interface ValidatedGateway extends GatewaySpec {
+  readonly vrrp?: VirtualRouter;
 }
 
 interface Part {
@@ -16,7 +33,7 @@ interface Part {
   readonly image: string;
   readonly resources: ResourcesSpec;
   readonly scheduling: SchedulingSpec;
-  readonly gateway: GatewaySpec;
+  readonly gateway: ValidatedGateway;
 }
 
 interface Database {
@@ -35,6 +52,7 @@ export interface ValidatedCluster {
   readonly operatorNamespace?: string;
   readonly paused: boolean;
   readonly haproxyImage: string;
+  readonly keepalivedImage: string;
   readonly broker: Part & Pick<AaaClusterSpec["broker"], "storage" | "additionalConfig" | "queue" | "tls" | "external">;
   readonly oss: Part & {
     readonly exchange: string;
@@ -80,9 +98,14 @@ export function brokerScope({ broker, namespace, name, names }: ValidatedCluster
 
 /**
  * Checks an AaaCluster and fills in what the operator decides.
+ * @param ids the numbers of virtual routers, as `virtualRouterIDs` gives them for all clusters
  * @throws InvalidSpec when the object does not fit the schema, as one stored under another CRD may not
  */
-export function validate(cluster: AaaCluster, { images, clusterDomain, namespace }: Settings): ValidatedCluster {
+export function validate(
+  cluster: AaaCluster,
+  { images, clusterDomain, namespace }: Settings,
+  ids: ReadonlyMap<string, number> = virtualRouterIDs(claimsOf([cluster])),
+): ValidatedCluster {
   const { spec, metadata } = cluster;
   const [problem] = Value.Errors(Spec, spec);
   if (problem !== undefined) {
@@ -95,16 +118,52 @@ export function validate(cluster: AaaCluster, { images, clusterDomain, namespace
     ...part,
     image: part.image ?? images.postgresql,
   });
+  const names = namesOf(metadata.name);
+  const gateway = (spec: GatewaySpec, name: string): ValidatedGateway => {
+    const key = claimKey({ cluster: keyOf(cluster), gateway: name });
+    return validatedGateway(spec, ids.get(key) ?? virtualRouterID(key));
+  };
   return {
     name: metadata.name,
     namespace: metadata.namespace ?? "default",
-    names: namesOf(metadata.name),
+    names,
     clusterDomain,
     ...(namespace === undefined ? {} : { operatorNamespace: namespace }),
     paused: spec.paused,
     haproxyImage: images.haproxy,
-    broker: { ...broker, image: broker.image ?? images.rabbitmq },
-    oss: { ...oss, image: oss.image ?? images.ossService, database: database(oss.database) },
-    nodes: { ...nodes, image: nodes.image ?? images.nodeService, database: database(nodes.database) },
+    keepalivedImage: images.keepalived,
+    broker: {
+      ...broker,
+      image: broker.image ?? images.rabbitmq,
+      gateway: gateway(broker.gateway, names.brokerGateway),
+    },
+    oss: {
+      ...oss,
+      image: oss.image ?? images.ossService,
+      database: database(oss.database),
+      gateway: gateway(oss.gateway, names.ossGateway),
+    },
+    nodes: {
+      ...nodes,
+      image: nodes.image ?? images.nodeService,
+      database: database(nodes.database),
+      gateway: gateway(nodes.gateway, names.aaaGateway),
+    },
   };
+}
+
+const DEFAULT_ADVERT_INTERVAL_MS = 200;
+const DEFAULT_PREEMPT_DELAY_S = 10;
+
+/** What goes into configuration files is checked here too: a text that is no address could say anything there. */
+function validatedGateway(spec: GatewaySpec, id: number): ValidatedGateway {
+  const { mode, virtualIP = "", interface: networkInterface } = spec;
+  if (mode !== "Keepalived") return spec;
+  if (isIP(virtualIP) === 0 || virtualIP.includes("%")) {
+    throw new InvalidSpec(`virtualIP ${JSON.stringify(virtualIP)} is no address: write one, as 192.0.2.10`);
+  }
+  if (networkInterface === undefined) throw new InvalidSpec("mode: Keepalived needs an interface, as eth0");
+  const { advertIntervalMilliseconds = DEFAULT_ADVERT_INTERVAL_MS, preemptDelaySeconds = DEFAULT_PREEMPT_DELAY_S } =
+    spec;
+  return { ...spec, vrrp: { id, ip: virtualIP, networkInterface, advertIntervalMilliseconds, preemptDelaySeconds } };
 }

@@ -76,6 +76,11 @@ export class World {
     return this.#clusters.get<AaaCluster>(key);
   }
 
+  /** Every AaaCluster. */
+  clusters(): AaaCluster[] {
+    return this.#clusters.list<AaaCluster>();
+  }
+
   /** Another number whenever a child of a cluster, or a pod or volume claim of theirs, came, changed or went. */
   revision(cluster: KubeObject): number {
     return this.#revisions.get(keyOf(cluster)) ?? 0;

@@ -51,7 +51,7 @@ test("of any legal cluster, selectors find the pods that they are for, and ports
         const found = workloads.filter((workload) => matches(spec?.selector, workload));
         expect(found).toHaveLength(1);
         const listening = found.flatMap(({ containers }) =>
-          containers.flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort)),
+          containers.flatMap(({ ports = [] }) => ports.flatMap(({ name, containerPort }) => [name, containerPort])),
         );
         for (const { port, targetPort } of spec?.ports ?? []) expect(listening).toContain(targetPort ?? port);
       }

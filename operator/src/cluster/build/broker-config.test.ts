@@ -77,6 +77,7 @@ test("a broker takes no more messages before its memory is full, and none withou
 
 test("logs go where Kubernetes finds them", () => {
   expect(settings()).toMatchObject({ "log.console": "true", "log.console.level": "info", "log.file": "false" });
+  expect(settings()["log.connection.level"]).toBe("error");
 });
 
 test("with TLS nothing is spoken without it", () => {

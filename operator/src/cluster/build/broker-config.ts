@@ -72,6 +72,8 @@ function rabbitmqConf({ broker }: ValidatedCluster): string {
     ...(memory === undefined ? [] : [`total_memory_available_override_value = ${Math.round(memory)}`]),
     "log.console = true",
     "log.console.level = info",
+    // Gateways begin a connection every second to see whether the broker answers, which is three lines each.
+    "log.connection.level = error",
     "log.file = false",
     ...(broker.tls === undefined ? [] : TLS_LINES),
   ];

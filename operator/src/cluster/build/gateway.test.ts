@@ -14,6 +14,7 @@ function built(component: Gateway["component"], spec = {}) {
   const gateway = gatewaysOf(cluster).find((one) => one.component === component);
   if (gateway === undefined) throw new Error(`no gateway ${component}`);
   const deployment = gatewayDeployment(cluster, gateway);
+  if (deployment === null) throw new Error(`${component} has no Deployment`);
   const pod = podOf(deployment);
   return {
     gateway,
@@ -51,7 +52,7 @@ test.each(COMPONENTS)(
   (component) => {
     const { haproxy } = built(component);
     const probe = (path: string) => ({ httpGet: { path, port: 8404 }, timeoutSeconds: 3 });
-    expect(haproxy.readinessProbe).toEqual({ ...probe("/readyz"), periodSeconds: 2, failureThreshold: 2 });
+    expect(haproxy.readinessProbe).toEqual({ ...probe("/readyz"), periodSeconds: 2, failureThreshold: 1 });
     expect(haproxy.livenessProbe).toEqual({ ...probe("/livez"), periodSeconds: 10, failureThreshold: 3 });
   },
 );
@@ -69,7 +70,7 @@ test.each([
       selector: { "app.kubernetes.io/instance": "tv", "app.kubernetes.io/component": component },
     },
   });
-  expect(service.spec?.ports).toEqual([{ name, port, targetPort: port }]);
+  expect(service.spec?.ports).toEqual([{ name, port, targetPort: name }]);
   expect(haproxy.ports).toEqual([
     { name, containerPort: port },
     { name: "health", containerPort: 8404 },
@@ -82,7 +83,7 @@ test("a Service takes the node's port and annotations from the spec", () => {
   const service = { type: "NodePort" as const, nodePort: 30060, annotations: { "x/y": "z" } };
   expect(built("aaa-gateway", { nodes: { gateway: { service } } }).service).toMatchObject({
     metadata: { annotations: { "x/y": "z" } },
-    spec: { type: "NodePort", ports: [{ port: 6060, targetPort: 6060, nodePort: 30060 }] },
+    spec: { type: "NodePort", ports: [{ port: 6060, targetPort: "http", nodePort: 30060 }] },
   });
 });
 

@@ -3,14 +3,23 @@ import type { SchedulingSpec } from "../../api/fields.ts";
 import type { GatewaySpec } from "../../api/gateway.ts";
 import { hashOf } from "../../kube/index.ts";
 import { CONFIG_ANNOTATION, componentLabels, selectorLabels } from "../labels.ts";
-import { PORTS } from "../names.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
 import { haproxyConfig } from "./haproxy-config.ts";
-import { httpProbe, restrictedContainer, restrictedPod } from "./pod.ts";
+import { keepalivedConfig } from "./keepalived-config.ts";
+import { httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
 import type { ServiceManifest } from "./service.ts";
 
-/** Children of any gateway in Service mode: HAProxy's configuration, its pods, and the Service in front of them. */
+/** Children of any gateway: HAProxy's configuration, its pods in Service mode, and the Service in front of them. */
+
+/** The files of a gateway's configuration, by name. */
+export function gatewayFiles(gateway: Gateway): Readonly<Record<string, string>> {
+  const { name, vrrp } = gateway;
+  return {
+    "haproxy.cfg": haproxyConfig(gateway),
+    ...(vrrp === undefined ? {} : { "keepalived.conf": keepalivedConfig(name, vrrp) }),
+  };
+}
 
 export function gatewayConfigMap(
   { name }: ValidatedCluster,
@@ -18,15 +27,16 @@ export function gatewayConfigMap(
 ): V1ConfigMap & { metadata: { name: string } } {
   return {
     metadata: { name: gateway.name, labels: componentLabels(name, gateway.component) },
-    data: { "haproxy.cfg": haproxyConfig(gateway) },
+    data: gatewayFiles(gateway),
   };
 }
 
 export function gatewayDeployment(
   cluster: ValidatedCluster,
   gateway: Gateway,
-): V1Deployment & { metadata: { name: string } } {
-  const { component, spec } = gateway;
+): (V1Deployment & { metadata: { name: string } }) | null {
+  const { component, spec, vrrp } = gateway;
+  if (vrrp !== undefined) return null;
   const labels = componentLabels(cluster.name, component);
   return {
     metadata: { name: gateway.name, labels },
@@ -35,9 +45,9 @@ export function gatewayDeployment(
       selector: { matchLabels: selectorLabels(cluster.name, component) },
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
-        metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(haproxyConfig(gateway)) } },
-        spec: restrictedPod(cluster, component, schedulingOf(spec), {
-          containers: [haproxy(cluster, gateway)],
+        metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(gatewayFiles(gateway)) } },
+        spec: restrictedPod(cluster, component, gatewayScheduling(spec, "Preferred"), {
+          containers: [haproxyContainer(cluster, gateway)],
           volumes: [{ name: "config", configMap: { name: gateway.name } }],
         }),
       },
@@ -59,27 +69,31 @@ export function gatewayService({ name }: ValidatedCluster, gateway: Gateway): Se
       ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
       ...(loadBalancerSourceRanges === undefined ? {} : { loadBalancerSourceRanges: [...loadBalancerSourceRanges] }),
       selector: selectorLabels(name, component),
-      ports: [{ name: portName, port, targetPort: port, ...(nodePort === undefined ? {} : { nodePort }) }],
+      ports: [{ name: portName, port, targetPort: portName, ...(nodePort === undefined ? {} : { nodePort }) }],
     },
   };
 }
 
-const schedulingOf = ({ nodeSelector }: GatewaySpec): SchedulingSpec => ({
-  spread: "Preferred",
+export const gatewayScheduling = ({ nodeSelector }: GatewaySpec, spread: SchedulingSpec["spread"]): SchedulingSpec => ({
+  spread,
   ...(nodeSelector === undefined ? {} : { nodeSelector }),
 });
 
-function haproxy({ haproxyImage }: ValidatedCluster, { port, portName, spec }: Gateway): V1Container {
+export function haproxyContainer({ haproxyImage }: ValidatedCluster, gateway: Gateway): V1Container {
+  const { port, entrancePort, portName, healthPort, spec, vrrp } = gateway;
   return restrictedContainer({
     name: "haproxy",
     image: haproxyImage,
     ports: [
-      { name: portName, containerPort: port },
-      { name: "health", containerPort: PORTS.haproxyHealth },
+      { name: portName, containerPort: entrancePort },
+      { name: "health", containerPort: healthPort },
+      // Two of one address must not come to one Kubernetes node.
+      ...(vrrp === undefined ? [] : [{ name: "virtual", containerPort: port, hostPort: port, hostIP: vrrp.ip }]),
     ],
+    ...(vrrp === undefined ? {} : { env: [podNameEnv("POD_NAME")] }),
     resources: spec.resources,
-    livenessProbe: httpProbe("/livez", PORTS.haproxyHealth, { periodSeconds: 10, failureThreshold: 3 }),
-    readinessProbe: httpProbe("/readyz", PORTS.haproxyHealth, { periodSeconds: 2, failureThreshold: 2 }),
+    livenessProbe: httpProbe("/livez", healthPort, { periodSeconds: 10, failureThreshold: 3 }),
+    readinessProbe: httpProbe("/readyz", healthPort, { periodSeconds: 2, failureThreshold: 1 }),
     volumeMounts: [{ name: "config", mountPath: "/etc/haproxy", readOnly: true }],
   });
 }

@@ -6,12 +6,12 @@ import { gatewaysOf } from "./gateways.ts";
 const inShort = (spec = {}): string[] =>
   gatewaysOf(aCluster(spec)).map(
     ({ name, port, portName, backend }) =>
-      `${name}:${port} (${portName}) -> ${backend.slots} x ${backend.host}:${backend.port} by ${backend.mode}`,
+      `${name}:${port} (${portName}) -> ${backend.slots} x ${backend.host}:${backend.port} by ${backend.protocol}`,
   );
 
 test("each gateway stands before the pods of one component, as many as there can ever be", () => {
   expect(inShort()).toEqual([
-    "tv-broker-gateway:5670 (amqp) -> 9 x tv-broker-nodes.aaa.svc.cluster.local:5672 by tcp",
+    "tv-broker-gateway:5670 (amqp) -> 9 x tv-broker-nodes.aaa.svc.cluster.local:5672 by amqp",
     "tv-oss-gateway:6070 (http) -> 5 x tv-oss-nodes.aaa.svc.cluster.local:6700 by http",
     "tv-aaa-gateway:6060 (http) -> 50 x tv-aaa-nodes.aaa.svc.cluster.local:6600 by http",
   ]);
@@ -19,7 +19,7 @@ test("each gateway stands before the pods of one component, as many as there can
 
 test("TLS is passed through to the port at which brokers speak it", () => {
   expect(inShort(WITH_TLS)[0]).toBe(
-    "tv-broker-gateway:5670 (amqp) -> 9 x tv-broker-nodes.aaa.svc.cluster.local:5671 by tcp",
+    "tv-broker-gateway:5670 (amqp) -> 9 x tv-broker-nodes.aaa.svc.cluster.local:5671 by amqps",
   );
 });
 

@@ -42,7 +42,12 @@ test.each([
 test("the broker gateway passes TLS on without a look into it", () => {
   const backend = sections("broker-gateway", WITH_TLS).get("backend servers from tcp");
   expect(backend).toContain("server-template server 9 tv-broker-nodes.aaa.svc.cluster.local:5671");
-  expect(haproxyConfig(gatewaysOf(aCluster(WITH_TLS))[0] as Gateway)).not.toMatch(/ssl|crt/);
+  const config = haproxyConfig(gatewaysOf(aCluster(WITH_TLS))[0] as Gateway);
+  const withTls = config.split("\n").filter((line) => /ssl|crt|verify/.test(line));
+  expect(withTls).toEqual([
+    "  tcp-check connect ssl",
+    expect.stringMatching(/^ {2}default-server check .* verify none$/),
+  ]);
 });
 
 test.each(HTTP)("%s sends requests only to pods that say they are ready", (component) => {
@@ -51,16 +56,27 @@ test.each(HTTP)("%s sends requests only to pods that say they are ready", (compo
   );
 });
 
-test("brokers are asked for nothing but a connection", () => {
-  expect(sections("broker-gateway").get("backend servers from tcp")).not.toContainEqual(
-    expect.stringMatching(/^(option httpchk|http-check)/),
+test("the broker gateway sends clients only to brokers that begin to speak AMQP", () => {
+  expect(sections("broker-gateway").get("backend servers from tcp")).toEqual(
+    expect.arrayContaining([
+      "option tcp-check",
+      "tcp-check connect",
+      "tcp-check send-binary 414d515000000901",
+      "tcp-check expect rbinary ^01............000A000A",
+    ]),
   );
 });
 
-test.each(HTTP)("%s sends a request again only when nobody has seen it", (component) => {
+test.each(HTTP)("%s sends a request again, to another pod, when one died of it or is not ready", (component) => {
   const defaults = sections(component).get("defaults http");
-  expect(defaults).toContain("retry-on conn-failure");
+  expect(defaults).toContain("retry-on conn-failure empty-response 503");
   expect(defaults).toContain("option redispatch 1");
+});
+
+test("OSS is sent again only what is harmless twice, and nodes are sent everything", () => {
+  const once = "http-request disable-l7-retry unless METH_GET or { req.hdr(idempotency-key) -m found }";
+  expect(sections("oss-gateway").get("backend servers from http")).toContain(once);
+  expect(sections("aaa-gateway").get("backend servers from http")).not.toContain(once);
 });
 
 test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when there is none", (component) => {
@@ -74,7 +90,7 @@ test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when
 
 test.each(COMPONENTS)("%s closes the sessions of a pod that is down, so that clients go elsewhere", (component) => {
   const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
-  expect(servers?.join()).toContain("on-marked-down shutdown-sessions");
+  expect(servers?.join()).toContain("on-marked-down shutdown-sessions observe layer4 error-limit 3 on-error mark-down");
   expect(servers).toContain("balance leastconn");
 });
 
@@ -86,7 +102,7 @@ test.each(HTTP)("%s lets go of clients that are slow or silent, and of requests 
       "timeout http-keep-alive 60s",
       "timeout client 60s",
       "timeout server 60s",
-      "timeout connect 2s",
+      "timeout connect 500ms",
       "timeout queue 5s",
       "timeout check 2s",
       "retries 2",
@@ -109,7 +125,11 @@ test.each(COMPONENTS)("%s knows within seconds of pods that came or went, howeve
 
 test.each(COMPONENTS)("%s ends before Kubernetes ends it, and logs where Kubernetes looks", (component) => {
   const config = sections(component);
-  expect(config.get("global")).toEqual(["log stdout format raw local0 notice", "maxconn 4000", "hard-stop-after 10s"]);
+  expect(config.get("global")).toEqual([
+    "log stdout format raw local0 notice",
+    "fd-hard-limit 50000",
+    "hard-stop-after 10s",
+  ]);
   const defaults = config.get(component === "broker-gateway" ? "defaults tcp" : "defaults http");
   expect(defaults).toEqual(expect.arrayContaining(["log global", "option dontlognull"]));
 });
@@ -129,8 +149,8 @@ test("connections to the broker may be quiet for hours", () => {
       "mode tcp",
       "timeout client 3h",
       "timeout server 3h",
-      "option clitcpka",
-      "option srvtcpka",
+      ...["option clitcpka", "clitcpka-idle 60s", "clitcpka-intvl 10s", "clitcpka-cnt 3"],
+      ...["option srvtcpka", "srvtcpka-idle 60s", "srvtcpka-intvl 10s", "srvtcpka-cnt 3"],
       "option redispatch",
       "timeout connect 5s",
       "timeout check 2s",
@@ -145,6 +165,7 @@ test.each(COMPONENTS)("%s is alive at once, ready while a server is up, and has 
     'http-request return status 200 content-type text/plain string "alive" if { path /livez }',
     'http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody',
     'http-request return status 200 content-type text/plain string "ready" if { path /readyz }',
+    "http-request return status 200 content-type application/json lf-string '{\"servers\":%[nbsrv(servers)]}' if { path /v1/gateway }",
     "http-request use-service prometheus-exporter if { path /metrics }",
   ]);
 });

@@ -1,4 +1,5 @@
-import { PORTS } from "../names.ts";
+import { hostAndPort } from "../pods.ts";
+import type { VirtualRouter } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
 
 /** AMQP connections are quiet while a publisher is blocked, so only hours of silence count as dead. */
@@ -8,7 +9,13 @@ defaults tcp
   log global
   option dontlognull
   option clitcpka
+  clitcpka-idle 60s
+  clitcpka-intvl 10s
+  clitcpka-cnt 3
   option srvtcpka
+  srvtcpka-idle 60s
+  srvtcpka-intvl 10s
+  srvtcpka-cnt 3
   option redispatch
   timeout connect 5s
   timeout client 3h
@@ -16,6 +23,7 @@ defaults tcp
   timeout check 2s
 `;
 
+/** What is sent again goes to another server. */
 const HTTP_SECTION = `
 defaults http
   mode http
@@ -23,8 +31,8 @@ defaults http
   option dontlognull
   option redispatch 1
   retries 2
-  retry-on conn-failure
-  timeout connect 2s
+  retry-on conn-failure empty-response 503
+  timeout connect 500ms
   timeout client 60s
   timeout server 60s
   timeout queue 5s
@@ -33,8 +41,23 @@ defaults http
   timeout check 2s
 `;
 
+/** A server that was reached may have done what it was asked, so what is not known to be harmless twice is sent once. */
+const SEND_ONCE = `
+  http-request disable-l7-retry unless METH_GET or { req.hdr(idempotency-key) -m found }`;
+
+const READYZ_CHECK = `
+  option httpchk GET /readyz
+  http-check expect status 200`;
+
+/** A broker that hangs still accepts connections, but does not begin with Connection.Start of AMQP 0-9-1. */
+const amqpCheck = (tls: boolean): string => `
+  option tcp-check
+  tcp-check connect${tls ? " ssl" : ""}
+  tcp-check send-binary 414d515000000901
+  tcp-check expect rbinary ^01............000A000A`;
+
 /** HAProxy's own health: ready while at least one server behind it is. */
-const HEALTH_SECTION = `
+const healthSection = ({ healthPort, vrrp }: Gateway): string => `
 defaults health
   mode http
   timeout connect 2s
@@ -42,23 +65,40 @@ defaults health
   timeout server 10s
 
 frontend health from health
-  bind :${PORTS.haproxyHealth}
+  bind :${healthPort}
   acl nobody nbsrv(servers) eq 0
   http-request return status 200 content-type text/plain string "alive" if { path /livez }
   http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody
   http-request return status 200 content-type text/plain string "ready" if { path /readyz }
+  http-request return status 200 content-type application/json lf-string '{"servers":%[nbsrv(servers)]${vrrp === undefined ? "" : `,"holds":%[nbsrv(holder)]`}}' if { path /v1/gateway }
   http-request use-service prometheus-exporter if { path /metrics }
+${vrrp === undefined ? "" : holderSection(healthPort, vrrp)}`;
+
+/** Whether it is this one who answers at the virtual IP: the one server of \`holder\` is up then. */
+const holderSection = (healthPort: number, { ip }: VirtualRouter): string => `\
+  http-request return status 200 content-type text/plain string "\${POD_NAME}" if { path /v1/name }
+
+backend holder from health
+  timeout check 500ms
+  option httpchk GET /v1/name
+  http-check expect string "\${POD_NAME}"
+  server self ${hostAndPort(ip, healthPort)} check inter 500ms fall 1 rise 1
 `;
 
 /**
  * The configuration of one gateway. Servers are found by DNS and checked by HAProxy itself, so pods come and go
- * without a reload. A server that goes down has its sessions closed, so that clients connect anew elsewhere.
+ * without a reload. A server that cannot be reached is down before the next check says so. One that goes down has its
+ * sessions closed, so that clients connect anew elsewhere.
  */
-export function haproxyConfig({ port, backend }: Gateway): string {
-  const { mode, host, slots } = backend;
+export function haproxyConfig(gateway: Gateway): string {
+  const { port, entrancePort, backend, vrrp } = gateway;
+  const { protocol, host, slots } = backend;
+  const mode = protocol === "amqp" || protocol === "amqps" ? "tcp" : "http";
+  // An address that another one holds now can be bound too, without any capability.
+  const virtual = vrrp === undefined ? "" : `  bind ${hostAndPort(vrrp.ip, port)} transparent\n`;
   return `global
   log stdout format raw local0 notice
-  maxconn 4000
+  fd-hard-limit 50000
   hard-stop-after 10s
 
 resolvers cluster
@@ -71,13 +111,14 @@ resolvers cluster
   hold obsolete 5s
 ${mode === "tcp" ? TCP_SECTION : HTTP_SECTION}
 frontend entrance from ${mode}
-  bind :${port}
-  default_backend servers
+  bind :${entrancePort}
+${virtual}  default_backend servers
 
 backend servers from ${mode}
-  balance leastconn
-${mode === "http" ? "  option httpchk GET /readyz\n  http-check expect status 200\n" : ""}\
-  default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions resolvers cluster init-addr none
+  balance leastconn\
+${mode === "tcp" ? amqpCheck(protocol === "amqps") : READYZ_CHECK}${backend.repeatable ? "" : SEND_ONCE}
+  default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions observe layer4 error-limit 3 on-error mark-down resolvers cluster init-addr none\
+${protocol === "amqps" ? " verify none" : ""}
   server-template server ${slots} ${host}:${backend.port}
-${HEALTH_SECTION}`;
+${healthSection(gateway)}`;
 }

@@ -17,6 +17,7 @@ import { componentsOf } from "./components.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
 import { gatewayConfigMap, gatewayDeployment, gatewayService } from "./gateway.ts";
 import { gatewaysOf } from "./gateways.ts";
+import { candidatesService, candidatesStatefulSet } from "./keepalived.ts";
 import { networkPolicy } from "./network-policy.ts";
 import { ossNodesService, ossStatefulSet } from "./oss.ts";
 import { ossDatabaseService, ossDatabaseStatefulSet } from "./oss-database.ts";
@@ -40,6 +41,7 @@ export function build(cluster: ValidatedCluster): readonly Desired[] {
     [SERVICE, ossNodesService(cluster)],
     [SERVICE, aaaNodesService(cluster)],
     ...gateways.map((gateway) => [SERVICE, gatewayService(cluster, gateway)] as const),
+    ...gateways.map((gateway) => [SERVICE, candidatesService(cluster, gateway)] as const),
     ...components.map(
       ({ component, replicas }) => [POD_DISRUPTION_BUDGET, disruptionBudget(cluster, component, replicas)] as const,
     ),
@@ -48,6 +50,7 @@ export function build(cluster: ValidatedCluster): readonly Desired[] {
     [STATEFUL_SET, ossStatefulSet(cluster)],
     [STATEFUL_SET, aaaStatefulSet(cluster)],
     ...gateways.map((gateway) => [DEPLOYMENT, gatewayDeployment(cluster, gateway)] as const),
+    ...gateways.map((gateway) => [STATEFUL_SET, candidatesStatefulSet(cluster, gateway)] as const),
   ];
   return children.flatMap(([resource, manifest]) => (manifest === null ? [] : [{ resource, manifest }]));
 }

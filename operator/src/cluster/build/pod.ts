@@ -122,7 +122,12 @@ export function secretEnv(name: string, secretName: string, key: string, optiona
 
 /** An environment variable that holds the pod's own name. */
 export function podNameEnv(name: string): V1EnvVar {
-  return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } };
+  return fieldEnv(name, "metadata.name");
+}
+
+/** An environment variable with what Kubernetes knows of the pod. */
+export function fieldEnv(name: string, fieldPath: string): V1EnvVar {
+  return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } };
 }
 
 export function tcpProbe(port: number, times: Partial<V1Probe> = {}): V1Probe {

@@ -1,4 +1,5 @@
 import fc, { type Arbitrary } from "fast-check";
+import type { GatewaySpec } from "../../api/gateway.ts";
 import { type AaaClusterSpec, Spec } from "../../api/schema.ts";
 import { type ValidatedCluster, validate } from "../validate.ts";
 import { anAaaCluster, SETTINGS } from "./fixtures.ts";
@@ -58,8 +59,29 @@ function objectOf({ properties, additionalProperties, required = [] }: Schema): 
   return fc.record(Object.fromEntries(entries), { requiredKeys: [...required] });
 }
 
+const anySpecOfTheSchema = anyOf(Spec as unknown as Schema) as Arbitrary<AaaClusterSpec>;
+
+/** What rules in CEL ask of gateways in Keepalived mode besides. */
+const anyKeepalived = fc.record({
+  virtualIP: fc.oneof(fc.ipV4(), fc.ipV6()),
+  interface: fc.stringMatching(/^[a-zA-Z0-9_.-]{1,15}$/),
+});
+
+function lawful(spec: GatewaySpec, keepalived: Pick<GatewaySpec, "virtualIP" | "interface">): GatewaySpec {
+  if (spec.mode === "Keepalived") return { ...spec, ...keepalived, replicas: Math.max(2, spec.replicas) };
+  const { mode, replicas, service, nodeSelector, resources } = spec;
+  return { mode, replicas, service, resources, ...(nodeSelector === undefined ? {} : { nodeSelector }) };
+}
+
 /** Any spec that the schema allows. */
-export const anySpec = anyOf(Spec as unknown as Schema) as Arbitrary<AaaClusterSpec>;
+export const anySpec: Arbitrary<AaaClusterSpec> = fc
+  .tuple(anySpecOfTheSchema, anyKeepalived, anyKeepalived, anyKeepalived)
+  .map(([spec, first, second, third]) => ({
+    ...spec,
+    broker: { ...spec.broker, gateway: lawful(spec.broker.gateway, first) },
+    oss: { ...spec.oss, gateway: lawful(spec.oss.gateway, second) },
+    nodes: { ...spec.nodes, gateway: lawful(spec.nodes.gateway, third) },
+  }));
 
 /** Any name that the API server lets an AaaCluster have. */
 export const anyName = fc.stringMatching(/^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$/);

@@ -17,6 +17,7 @@ export const SETTINGS: Settings = {
     ossService: "oss:1",
     rabbitmq: "rabbitmq:1",
     haproxy: "haproxy:1",
+    keepalived: "keepalived:1",
     postgresql: "postgresql:1",
   },
   clusterDomain: "cluster.local",
@@ -53,8 +54,22 @@ const gateway = (component: GatewayWorkload["component"], port: number): Gateway
   ...allReady(`tv-${component}`, 2),
   component,
   readyEndpoints: 2,
+  reports: [0, 1].map((ordinal) => ({ pod: `tv-${component}-${ordinal}`, servers: 2, holds: false })),
   address: `tv-${component}.aaa.svc:${port}`,
 });
+
+/** The same gateways, of which this one is in Keepalived mode, with two candidates on nodes n1 and n2. */
+export function withVirtualIP(
+  component: GatewayWorkload["component"],
+  holders: readonly string[],
+  { clashes = [], troubles = [], ...changes }: Partial<GatewayWorkload & Required<GatewayWorkload>["virtual"]> = {},
+): readonly GatewayWorkload[] {
+  return allIsWell().gateways.map((one) => {
+    if (one.component !== component) return one;
+    const reports = ["n1", "n2"].map((node) => ({ pod: node, node, servers: 2, holds: holders.includes(node) }));
+    return { ...one, reports, virtual: { ip: "192.0.2.10", id: 51, clashes, troubles }, ...changes };
+  });
+}
 
 const member = (ordinal: number) => ({
   name: `rabbit@tv-broker-${ordinal}.tv-broker-nodes.aaa.svc.cluster.local`,

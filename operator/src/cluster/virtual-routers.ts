@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import type { AaaCluster } from "../api/aaacluster.ts";
+import type { GatewaySpec } from "../api/gateway.ts";
+import { keyOf } from "../kube/index.ts";
+import { namesOf } from "./names.ts";
+
+/** VRRP's numbers of virtual routers, of which there are 255 on a network segment. */
+
+const MOST_IDS = 255;
+
+/** A gateway in Keepalived mode. */
+export interface Claim {
+  readonly cluster: string;
+  /** The name of the gateway. */
+  readonly gateway: string;
+  readonly virtualIP: string | undefined;
+  /** The number in the spec. */
+  readonly wanted: number | undefined;
+  /** The number in the status. */
+  readonly kept: number | undefined;
+}
+
+/** The gateways in Keepalived mode, those of older clusters first. */
+export function claimsOf(clusters: readonly AaaCluster[]): readonly Claim[] {
+  const age = ({ metadata }: AaaCluster): string => `${metadata.creationTimestamp ?? "9"} ${metadata.uid ?? ""}`;
+  return clusters.toSorted((a, b) => (age(a) < age(b) ? -1 : 1)).flatMap(claimsOfOne);
+}
+
+function claimsOfOne(object: AaaCluster): readonly Claim[] {
+  const { spec, status, metadata } = object;
+  const names = namesOf(metadata.name);
+  // The spec may be of another CRD, and not have what this one requires.
+  const gateways: readonly (readonly [string, GatewaySpec | undefined])[] = [
+    [names.brokerGateway, spec.broker?.external === undefined ? spec.broker?.gateway : undefined],
+    [names.ossGateway, spec.oss?.gateway],
+    [names.aaaGateway, spec.nodes?.gateway],
+  ];
+  return gateways.flatMap(([gateway, one]) =>
+    one?.mode === "Keepalived"
+      ? [
+          {
+            cluster: keyOf(object),
+            gateway,
+            virtualIP: one.virtualIP,
+            wanted: one.virtualRouterID,
+            kept: status?.gateways?.find(({ name }) => name === gateway)?.virtualRouterID,
+          },
+        ]
+      : [],
+  );
+}
+
+/**
+ * The number of each claim, by `namespace/name/gateway`: the one in the spec, else the one it had, else one that follows
+ * from its name; never one of another claim unless both are in specs. Any process comes to the same.
+ */
+export function virtualRouterIDs(claims: readonly Claim[]): ReadonlyMap<string, number> {
+  const ids = new Map<string, number>();
+  const taken = new Set<number>();
+  const give = (claim: Claim, id: number): void => {
+    ids.set(claimKey(claim), id);
+    taken.add(id);
+  };
+  for (const claim of claims) if (claim.wanted !== undefined) give(claim, claim.wanted);
+  for (const claim of claims) {
+    if (claim.wanted === undefined && claim.kept !== undefined && !taken.has(claim.kept)) give(claim, claim.kept);
+  }
+  for (const claim of claims) {
+    if (!ids.has(claimKey(claim))) give(claim, firstFree(virtualRouterID(claimKey(claim)), taken));
+  }
+  return ids;
+}
+
+/** The number that follows from a name. */
+export function virtualRouterID(name: string): number {
+  return (createHash("sha256").update(name).digest().readUInt32BE() % MOST_IDS) + 1;
+}
+
+export const claimKey = ({ cluster, gateway }: Pick<Claim, "cluster" | "gateway">): string => `${cluster}/${gateway}`;
+
+function firstFree(from: number, taken: ReadonlySet<number>): number {
+  const all = Array.from({ length: MOST_IDS }, (_, step) => ((from - 1 + step) % MOST_IDS) + 1);
+  return all.find((id) => !taken.has(id)) ?? from;
+}
+
+/** What a gateway wants for itself that another one has too, in words. */
+export function clashesOf(claims: readonly Claim[], cluster: string, gateway: string): readonly string[] {
+  const ids = virtualRouterIDs(claims);
+  const idOf = (claim: Claim): number | undefined => ids.get(claimKey(claim));
+  const own = claims.find((claim) => claim.cluster === cluster && claim.gateway === gateway);
+  if (own === undefined) return [];
+  return claims
+    .filter((other) => other !== own)
+    .flatMap((other) => [
+      ...(other.virtualIP === own.virtualIP
+        ? [`virtualIP ${own.virtualIP} of ${gateway} is also that of ${other.gateway} of ${other.cluster}`]
+        : []),
+      ...(idOf(other) === idOf(own)
+        ? [`virtualRouterID ${idOf(own)} of ${gateway} is also that of ${other.gateway} of ${other.cluster}`]
+        : []),
+    ]);
+}
