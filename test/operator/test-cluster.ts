@@ -74,6 +74,13 @@ export class TestCluster {
     return this.kubernetes.patch(AAA_CLUSTER, this.name, { spec });
   }
 
+  /** Lets pods of another standard into its namespace. */
+  async allowPods(standard: "restricted" | "privileged"): Promise<void> {
+    const body = { metadata: { labels: { "pod-security.kubernetes.io/enforce": standard } } };
+    const contentType = "application/merge-patch+json";
+    await this.#stage.client.request("PATCH", `/api/v1/namespaces/${this.namespace}`, { body, contentType });
+  }
+
   /** Everything that this very AaaCluster controls, by `Kind/name`. */
   async children(): Promise<Map<string, KubeObject>> {
     const { uid } = (await this.get()).metadata;

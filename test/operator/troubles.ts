@@ -1,5 +1,6 @@
 import { ENDPOINT_SLICE, POD, SERVICE } from "../../operator/src/cluster/kinds.ts";
 import type { ConditionType, Reason } from "../../operator/src/cluster/reasons.ts";
+import { until } from "../lib/until.ts";
 import type { BrokerStandIn } from "./broker-stand-in.ts";
 import type { Verdict } from "./kstatus.ts";
 import { READY } from "./kubernetes.ts";
@@ -66,11 +67,20 @@ const KEEPALIVED = { mode: "Keepalived" as const, interface: "eth0", virtualRout
 /** What befalls the candidates for a virtual IP of the AAA gateway. */
 const virtually = (befall: (cluster: TestCluster) => unknown) => ({
   begin: async (cluster: TestCluster) => {
+    await cluster.allowPods("privileged");
     await cluster.setSpec({ nodes: { gateway: { ...KEEPALIVED, virtualIP: "192.0.2.10" } } });
-    await cluster.until("GatewaysReady", { reason: "VirtualIPNotHeld" });
+    const areCandidates = async (): Promise<boolean> => {
+      await cluster.kubernetes.play();
+      await cluster.touch();
+      return (await cluster.condition("GatewaysReady"))?.reason === "VirtualIPNotHeld";
+    };
+    await until("the pods of the gateway are candidates", areCandidates, { deadlineMs: 30_000, intervalMs: 100 });
     await befall(cluster);
   },
-  end: (cluster: TestCluster) => cluster.setSpec({ nodes: { gateway: null } }),
+  end: async (cluster: TestCluster) => {
+    await cluster.setSpec({ nodes: { gateway: null } });
+    await cluster.allowPods("restricted");
+  },
 });
 
 const givesUp = (message: string) =>
@@ -275,10 +285,7 @@ export const TROUBLES: readonly Trouble[] = [
     what: "a virtual IP is asked for",
     reason: "VirtualIPNotHeld",
     names: ["nobody holds 192.0.2.10 of tv-aaa-gateway"],
-    ...spec(
-      { nodes: { gateway: { mode: "Keepalived", virtualIP: "192.0.2.10", interface: "eth0" } } },
-      { nodes: { gateway: null } },
-    ),
+    ...virtually(() => {}),
   },
   {
     ...partOf("GatewaysReady"),
