@@ -23,6 +23,8 @@ export interface RabbitmqAddress {
 /** A one-node RabbitMQ of the project's image, with the management plugin, on free ports of 127.0.0.1. */
 export interface Rabbitmq extends RabbitmqAddress, AsyncDisposable {
   readonly management: Management;
+  /** The process that all of the broker's descend from. */
+  readonly pid: number;
   /** Ends the broker and removes its data. */
   stop(): Promise<void>;
   /** Ends the broker, gently or as a power cut would; `start` brings it back with its data on the same ports. */
@@ -107,6 +109,9 @@ export async function startRabbitmq(certificate?: ServerCertificate, membership?
   return {
     ...address,
     management,
+    get pid() {
+      return container?.pid ?? 0;
+    },
     start,
     down,
     stop,

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Connection } from "../../box/connection.ts";
+import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { startCommand } from "../../services/api-server-process.ts";
 import { freePorts } from "../../services/ports.ts";
 import { pin, SUBJECT_CORE } from "./cores.ts";
-import { cpuSecondsOfTree } from "./process-tree.ts";
 import type { Cpu, Subject } from "./subject.ts";
 
 const MAIN = new URL("./bare-main.ts", import.meta.url).pathname;

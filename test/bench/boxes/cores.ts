@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { UserError } from "../../lib/errors.ts";
+import { treeOf } from "../../lib/process-tree.ts";
 import { run } from "../../lib/run.ts";
-import { treeOf } from "./process-tree.ts";
 
 /** What is measured has this core for itself, with its database. */
 export const SUBJECT_CORE = 0;

@@ -1,4 +1,5 @@
 import type { Identity } from "../../../node-service/src/signing-keys.ts";
+import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { until } from "../../lib/until.ts";
 import { ServiceProcess } from "../../replication/fuzz/service-process.ts";
 import { type NodeState, Stack } from "../../replication/stack.ts";
@@ -6,7 +7,6 @@ import type { Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { pin, SUBJECT_CORE } from "./cores.ts";
 import { fillOss } from "./population.ts";
-import { cpuSecondsOfTree } from "./process-tree.ts";
 import type { Cpu } from "./subject.ts";
 
 /** A node-service on the core of subjects, with a population in its database on the same core. */

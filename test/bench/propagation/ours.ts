@@ -69,6 +69,12 @@ export async function startOurs(
   return {
     origin: stack.ossDatabase.url,
     replicas,
+    parts: {
+      oss: [oss.pid],
+      broker: [rabbitmq.pid],
+      nodes: nodes.map(({ pid }) => pid),
+      databases: [publisher, ...subscribers].map(({ pid }) => pid),
+    },
     write: async (device) => {
       const body = JSON.stringify(deviceOf(device));
       const { version = "" } = await call("PUT", `/v1/devices/${idOf(device)}`, "application/json", body);

@@ -60,6 +60,7 @@ export async function startPeer(publisher: Postgresql, subscribers: readonly Pos
   const owned = starting.move();
   return {
     origin: publisher.url(DATABASE),
+    parts: { databases: [publisher, ...subscribers].map(({ pid }) => pid) },
     replicas: subscribers.map((server) => server.url(DATABASE)),
     write: async (device) => {
       const writing = writeMany([device]);

@@ -1,17 +1,24 @@
 import pg from "pg";
 import { until } from "../../lib/until.ts";
+import { type CpuTime, cpuSecondsOf, microsecondsPerRow } from "./cpu.ts";
 import { DEVICES, type Subject } from "./subject.ts";
+
+export interface Rate {
+  readonly perSecond: number;
+  /** Of each row, in µs. */
+  readonly cpu: CpuTime;
+}
 
 /**
  * The highest rate that is sustained: so many writers write so long, each as soon as its last write was committed, and
  * the clock stops when every replica has everything.
  * @param perTransaction how many devices each transaction writes
- * @returns rows per second
  */
 export async function rateOf(
   subject: Subject,
   { writers, perTransaction, seconds }: { writers: number; perTransaction: number; seconds: number },
-): Promise<number> {
+): Promise<Rate> {
+  const before = await cpuSecondsOf(subject.parts);
   const began = performance.now();
   const end = began + seconds * 1000;
   const own = Math.floor(DEVICES / writers);
@@ -30,7 +37,8 @@ export async function rateOf(
     (a, b) => a + b,
   );
   await untilEqual(subject);
-  return rows / ((performance.now() - began) / 1000);
+  const perSecond = rows / ((performance.now() - began) / 1000);
+  return { perSecond, cpu: microsecondsPerRow(before, await cpuSecondsOf(subject.parts), rows) };
 }
 
 /** Waits until every replica has the versions of the origin. */

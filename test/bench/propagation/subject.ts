@@ -1,9 +1,13 @@
+import type { Parts } from "./cpu.ts";
+
 /** A way from one database to several others, with a table `entities` of devices in each. */
 export interface Subject extends AsyncDisposable {
   /** The URL of the database that is written to. */
   readonly origin: string;
   /** The URLs of the databases that follow it. */
   readonly replicas: readonly string[];
+  /** What it runs of. */
+  readonly parts: Parts;
   /** Writes a device anew, in a transaction of its own; resolves when it is committed, with what is then in the table. */
   write(device: number): Promise<Written>;
   /** Writes devices anew, all in one transaction. */

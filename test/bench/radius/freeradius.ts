@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { run } from "../../lib/run.ts";
 import { startCommand } from "../../services/api-server-process.ts";
 import { ownedFolder, removeFolder } from "../../services/folders.ts";
@@ -8,7 +9,6 @@ import { freePorts } from "../../services/ports.ts";
 import { type Postgresql, startPostgresql } from "../../services/postgresql.ts";
 import { pin, SUBJECT_CORE } from "../boxes/cores.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
-import { cpuSecondsOfTree } from "../boxes/process-tree.ts";
 import type { Cpu, Subject } from "../boxes/subject.ts";
 import { RadiusClient } from "./client.ts";
 import { type Backend, radiusdConf } from "./config.ts";
