@@ -26,8 +26,11 @@ kubeconfig: $(READY) ## Print the path of the kubeconfig
 test: $(READY) ## Lint, types, unit, component and e2e tests, on a fresh machine too
 	@node test/main.ts
 
-bench: $(READY) ## Measure: NAME=controller-core, scale, apply, propagation, resync, accounting, overload or failover
+bench: $(READY) ## Measure beside a peer or a limit: NAME=<bench>, and without it the names
 	@node test/bench/main.ts $(NAME)
+
+boxes: $(READY) ## Let 1000 simulated set-top boxes use the cluster of `make up`: ARGS="--help" prints what else
+	@node test/box/main.ts $(ARGS)
 
 fuzz-replication: $(READY) ## Break replication at random: SEEDS=1000 FROM=1, or SEED=n alone; FAULT_SECONDS=8
 	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) FAULT_SECONDS=$(FAULT_SECONDS) node test/replication/fuzz/main.ts
@@ -47,11 +50,11 @@ crds: $(READY) ## Regenerate the CRD and docs/reference.md from the schema
 asyncapi: $(READY) ## Regenerate docs/asyncapi.json from the contract between the services
 	@node contract/src/generate.ts
 
-openapi: $(READY) ## Regenerate docs/oss-openapi.json from the table of operations
-	@node oss-service/src/api/generate.ts
+openapi: $(READY) ## Regenerate docs/oss-openapi.json and docs/node-openapi.json from the tables of operations
+	@node oss-service/src/api/generate.ts && node node-service/src/api/generate.ts
 
 # Node 24 itself comes with the packages.
 $(READY): package-lock.json
 	@sh test/bootstrap.sh
 
-.PHONY: help up down status kubeconfig test bench fuzz-replication check format images crds asyncapi openapi
+.PHONY: help up down status kubeconfig test bench boxes fuzz-replication check format images crds asyncapi openapi

@@ -50,9 +50,14 @@ export const Entitlement = Type.Object(
     productOfferingId: Identifier,
     validFrom: Timestamp,
     validUntil: Type.Optional(Timestamp),
+    deviceIds: Type.Optional(Type.Array(Identifier, { minItems: 1, maxItems: 64 })),
     status: Status,
   },
-  { description: "What a subscriber has bought: an offering and when it is valid. `validUntil` is exclusive." },
+  {
+    description:
+      "What a subscriber has bought: an offering and when it is valid. `validUntil` is exclusive. `deviceIds`: the only " +
+      "devices of the subscriber that may use it; without it all may.",
+  },
 );
 export type Entitlement = Type.Static<typeof Entitlement>;
 

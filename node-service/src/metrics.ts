@@ -23,8 +23,15 @@ export interface Metrics {
   readonly accountingConfirmSeconds: Histogram;
 }
 
-/** @param readOutbox how many accounting records are undelivered, asked at every scrape; left out when it fails */
-export function createMetrics(partition: Partition, readOutbox: () => Promise<number>): Metrics {
+/**
+ * @param readOutbox how many accounting records are undelivered, asked at every scrape; left out when it fails
+ * @param areKeysBroken whether the file of signing keys cannot be used, asked at every scrape
+ */
+export function createMetrics(
+  partition: Partition,
+  readOutbox: () => Promise<number>,
+  areKeysBroken: () => boolean,
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -52,6 +59,9 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
     () => partition.lagSeconds,
   );
   gauge("aaa_node_synced", "1 while the node follows the stream", () => Number(partition.synced));
+  gauge("aaa_node_signing_keys_broken", "1 while the file of signing keys cannot be used and the old keys stay", () =>
+    Number(areKeysBroken()),
+  );
   new Gauge({
     name: "aaa_node_accounting_outbox",
     help: "Accounting records that the broker has not confirmed",
@@ -87,7 +97,9 @@ export function createMetrics(partition: Partition, readOutbox: () => Promise<nu
     ),
     proofs: counter("aaa_node_proofs_total", "Comparisons of this node's content digest with that of OSS", ["result"]),
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
-    authentications: counter("aaa_node_authentications_total", "Second steps of authentication", ["result"]),
+    authentications: counter("aaa_node_authentications_total", "Second steps of authentication, and refreshed tokens", [
+      "result",
+    ]),
     authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
     shed: counter("aaa_node_shed_total", "Requests of boxes that were refused so that others are served", ["reason"]),
     accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),

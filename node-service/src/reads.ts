@@ -1,5 +1,7 @@
-import type { Device, Entitlement, Subscriber } from "@aaa-cluster/contract";
+import type { Device, Subscriber } from "@aaa-cluster/contract";
 import type pg from "pg";
+import { type Keys, type Reading, type Row, subscriberOf } from "./read-model/content.ts";
+import type { Known } from "./read-model/read-model.ts";
 
 /** What is known of a subscriber and of one device; null for what does not exist. */
 export interface Account {
@@ -7,42 +9,45 @@ export interface Account {
   readonly device: Device | null;
 }
 
-export async function readAccount(pool: pg.Pool, subscriberId: string, deviceId: string): Promise<Account> {
-  const { rows } = await pool.query<{ entity: string; payload: Subscriber | Device }>({
-    name: "read-account",
+type ReadingRow = { readonly epoch: string; readonly sequence: string } & (Row | Readonly<Record<keyof Row, null>>);
+
+/** Reads every row that the keys stand for, and the watermark as it was then. The sessions of the pool must be `BY_KEY`. */
+export async function readPieces(pool: pg.Pool, { accounts, devices, offerings }: Keys): Promise<Reading> {
+  const { rows } = await pool.query<ReadingRow>({
+    name: "read-pieces",
+    // One statement sees everything as of one moment.
     text: `
-      select entity, payload from entities
-      where payload is not null
-        and (entity = 'Subscriber' and entity_id = $1 or entity = 'Device' and entity_id = $2)`,
-    values: [subscriberId, deviceId],
+      select epoch, sequence, entity, entity_id as id, payload
+      from watermark left join (
+        select entity, entity_id, payload from entities
+        where entity = 'Subscriber' and entity_id = any ($1) and payload is not null
+        union all
+        select entity, entity_id, payload from entities
+        where entity = 'Entitlement' and payload ->> 'subscriberId' = any ($1) and payload is not null
+        union all
+        select entity, entity_id, payload from entities
+        where entity = 'Device' and entity_id = any ($2) and payload is not null
+        union all
+        select entity, entity_id, payload from entities
+        where entity = 'ProductOffering' and entity_id = any ($3) and payload is not null
+      ) asked_for on true`,
+    values: [[...accounts], [...devices], [...offerings]],
   });
-  const find = (name: string): unknown => rows.find(({ entity }) => entity === name)?.payload ?? null;
-  return { subscriber: find("Subscriber") as Subscriber | null, device: find("Device") as Device | null };
+  const [first] = rows;
+  if (first === undefined) throw new Error("the watermark table has lost its row");
+  const place = { epoch: BigInt(first.epoch), sequence: BigInt(first.sequence) };
+  return { place, rows: rows.filter((row) => row.entity !== null) };
 }
 
-export interface HeldEntitlement extends Entitlement {
-  readonly id: string;
-}
-
-/** The subscriber's entitlements to offerings that contain a service, whatever their state. */
-export async function readEntitlements(
-  pool: pg.Pool,
-  subscriberId: string,
-  service: string,
-): Promise<HeldEntitlement[]> {
-  const { rows } = await pool.query<{ id: string; payload: Entitlement }>({
-    name: "read-entitlements",
-    text: `
-      select e.entity_id as id, e.payload
-      from entities e
-      join entities o on o.entity = 'ProductOffering' and o.entity_id = e.payload ->> 'productOfferingId'
-      where e.entity = 'Entitlement' and e.payload is not null and e.payload ->> 'subscriberId' = $1
-        and o.payload -> 'services' ? $2
-      order by e.entity_id`,
-    values: [subscriberId, service],
-  });
-  return rows.map(({ id, payload }) => ({ ...payload, id }));
-}
+/** The question what is known of a subscriber and of one device. */
+export const accountOf =
+  (subscriberId: string, deviceId: string) =>
+  (known: Known): Account | undefined => {
+    const account = known.account(subscriberId);
+    const device = known.device(deviceId);
+    if (account === undefined || device === undefined) return undefined;
+    return { subscriber: account.subscriber && subscriberOf(account.subscriber), device };
+  };
 
 /** The version of the database server. Rejects when the database cannot be used. */
 export async function readDatabaseVersion(pool: pg.Pool): Promise<string> {

@@ -10,7 +10,6 @@ import {
   type Env,
   portOf,
   type RunningService,
-  readSecret,
   required,
   runForever,
   Wake,
@@ -23,19 +22,26 @@ import { accountingRoutes } from "./accounting/routes.ts";
 import { Admission } from "./admission/admission.ts";
 import { measureQueues } from "./admission/metrics.ts";
 import { deviceLimitOf } from "./admission/settings.ts";
+import { openApiRoute } from "./api/openapi.ts";
 import { boxRoutes } from "./boxes.ts";
+import { followKeys } from "./key-file.ts";
 import { createMetrics } from "./metrics.ts";
 import { type ConsumerDeps, partitionSession } from "./partition/consumer.ts";
 import { Partition } from "./partition/partition.ts";
 import { partitionRoute } from "./partition/routes.ts";
 import { refusalOf, stalenessLimit } from "./partition/staleness.ts";
-import { readDatabaseVersion } from "./reads.ts";
-import { identityOf, SigningKeys } from "./signing-keys.ts";
+import { measureReadModel } from "./read-model/metrics.ts";
+import { ReadModel } from "./read-model/read-model.ts";
+import { memoryLimits } from "./read-model/settings.ts";
+import { readDatabaseVersion, readPieces } from "./reads.ts";
+import { Tokens } from "./tokens.ts";
 
 const BOX_CONNECTIONS = 8;
 // One for each session would do; the others let a new one start while a lost connection of the last one times out.
 const SESSION_CONNECTIONS = 4;
 const PROBE_CONNECTIONS = 2;
+// A box sends little, and at once.
+const LIMITS = { headersMs: 10_000, requestMs: 10_000, bodyBytes: 256 * 1024, connections: 10_000 };
 // With what goes before it, draining and closing, less than the pod's grace period, see the operator.
 const DRAIN_MS = 20_000;
 
@@ -53,10 +59,16 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     stalenessLimit(env),
   );
   const deviceLimit = deviceLimitOf(env);
+  const memory = memoryLimits(env);
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
-  const keys = SigningKeys.parse(await readSecret(keysFile));
 
-  const metrics = createMetrics(partition, () => countUndelivered(probePool));
+  const metrics = createMetrics(
+    partition,
+    () => countUndelivered(probePool),
+    () => keyFile.isBroken(),
+  );
+  const readModel = new ReadModel({ limitBytes: memory.readModel, read: (keys) => readPieces(boxPool, keys) });
+  measureReadModel(metrics.registry, readModel);
   const drain = new Drain();
   const app = createHttp({
     drain,
@@ -64,8 +76,11 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     registry: metrics.registry,
     describeErrors,
     notReady: () => notReady(),
+    limits: LIMITS,
   });
   const log = app.log;
+  const { keys, ...keyFile } = await followKeys(keysFile, log);
+  const tokens = new Tokens(keys, memory.tokens);
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
@@ -88,12 +103,12 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const now = (): Date => new Date();
   await app.register(async (boxes) => {
     admission.guard(boxes);
-    await boxes.register(boxRoutes({ pool: boxPool, keys, partition, metrics, now }));
+    await boxes.register(boxRoutes({ keys, tokens, partition, readModel, metrics, now }));
     await boxes.register(
       accountingRoutes({
         admission,
         groupCommit,
-        identityOf: (token, at) => identityOf(keys, token, at),
+        identityOf: (token, at) => tokens.identityOf(token, at),
         partition,
         metrics,
         onAccepted: wake.ring,
@@ -102,6 +117,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     );
   });
   await app.register(partitionRoute(probePool, partition));
+  await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
 
   const stopping = new AbortController();
@@ -114,6 +130,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     commitPool,
     migrations,
     partition,
+    follower: readModel,
     metrics,
     log,
   };
@@ -127,6 +144,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     url,
     drain: drain.begin,
     async stop() {
+      keyFile.stop();
       await closeHttp(app);
       const left = await drained(sessionPool, DRAIN_MS);
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");

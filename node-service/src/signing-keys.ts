@@ -1,28 +1,15 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { Problem, SettingsError } from "@aaa-cluster/service-kit";
-import { errors, jwtVerify, SignJWT } from "jose";
 import Type from "typebox";
-import { Compile } from "typebox/compile";
+import { headerText, signJws, verifyJws } from "./jws.ts";
+import { type Key, type KeySet, parseKeySet, signingKeyOf } from "./key-set.ts";
 
 const ISSUER = "aaa";
-const TOKEN_SECONDS = 3600;
-const MINIMUM_KEY_BYTES = 32;
+const ACCESS = { typ: "at+jwt", seconds: 3600 } as const;
+// Shorter than the operator keeps a key after it has ceased to sign.
+const REFRESH = { typ: "rt+jwt", seconds: 86_400 } as const;
+const STANDING = "standing";
 
-const JwkSet = Compile(
-  Type.Object({
-    keys: Type.Array(
-      Type.Object({
-        kty: Type.Literal("oct"),
-        kid: Type.String({ minLength: 1 }),
-        k: Type.String(),
-        alg: Type.Literal("HS256"),
-      }),
-      { minItems: 1 },
-    ),
-  }),
-);
-
-/** An access token as a box sends it. */
+/** An access or a refresh token as a box sends it. */
 export const AccessToken = Type.String({ minLength: 1, maxLength: 4096 });
 
 /** Who a token was given to. */
@@ -31,99 +18,139 @@ export interface Identity {
   readonly deviceId: string;
 }
 
-interface Key {
-  readonly kid: string;
-  readonly secret: Buffer;
+/** What a valid access token says. */
+export interface AccessClaim {
+  readonly identity: Identity;
+  /** In ms since 1970. */
+  readonly expiresAt: number;
 }
 
-/** The keys that all nodes share: the first one signs, all of them verify. */
-export class SigningKeys {
-  readonly #signing: Key;
-  readonly #keys: readonly Key[];
+/** A token, and for how many seconds it is valid. */
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresIn: number;
+}
 
-  private constructor(signing: Key, keys: readonly Key[]) {
-    this.#signing = signing;
-    this.#keys = keys;
+/** What a refresh token says, and whether its box stands as it did when it was admitted. */
+export interface RefreshClaim extends Identity {
+  readonly standsAt: (standing: string) => boolean;
+}
+
+/** The keys that all nodes share. They may be replaced at any time; whoever has this object has those of now. */
+export class SigningKeys {
+  #set: KeySet;
+  #revision = 0;
+
+  private constructor(set: KeySet) {
+    this.#set = set;
   }
 
   /** Reads a JWK set. Throws SettingsError when it is not one of HS256 keys with at least 256 bits. */
   static parse(json: string): SigningKeys {
-    const keys = readKeys(json).map(({ kid, k }) => ({ kid, secret: Buffer.from(k, "base64url") }));
-    const weak = keys.find(({ secret }) => secret.length < MINIMUM_KEY_BYTES);
-    if (weak !== undefined) throw new SettingsError(`the signing key ${weak.kid} has fewer than 256 bits`);
-    return new SigningKeys(keys[0] as Key, keys);
+    return new SigningKeys(parseKeySet(json));
+  }
+
+  /** Takes the keys of another JWK set. Throws SettingsError as above, and then goes on with those it has. */
+  replace(json: string): void {
+    this.#set = parseKeySet(json);
+    this.#revision += 1;
+  }
+
+  /** Changes whenever the keys do: what was verified before is not verified any more. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The names of the keys, and of the one that signs. */
+  names(now: Date): { readonly signing: string; readonly all: readonly string[] } {
+    return { signing: signingKeyOf(this.#set, now).kid, all: this.#set.signing.map(({ kid }) => kid) };
   }
 
   /** An access token for one hour. */
-  async issueToken({ subscriberId, deviceId }: Identity, now: Date): Promise<{ token: string; expiresIn: number }> {
-    const issuedAt = Math.floor(now.getTime() / 1000);
-    const token = await new SignJWT({ device: deviceId })
-      .setProtectedHeader({ alg: "HS256", kid: this.#signing.kid })
-      .setIssuer(ISSUER)
-      .setSubject(subscriberId)
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + TOKEN_SECONDS)
-      .sign(this.#signing.secret);
-    return { token, expiresIn: TOKEN_SECONDS };
+  issueToken(identity: Identity, now: Date): IssuedToken {
+    return issue(signingKeyOf(this.#set, now), ACCESS, identity, {}, now);
   }
 
-  /** Who the token was given to, or null when it is not a valid token now. */
-  async verifyToken(token: string, now: Date): Promise<Identity | null> {
-    const secretOf = ({ kid }: { kid?: string }): Buffer => {
-      const key = this.#keys.find((candidate) => candidate.kid === kid);
-      if (key === undefined) throw new errors.JOSEError("unknown kid");
-      return key.secret;
+  /**
+   * A refresh token for one day.
+   * @param standing what must still be so when it is used; the token does not show it
+   */
+  issueRefreshToken(identity: Identity, standing: string, now: Date): IssuedToken {
+    const key = signingKeyOf(this.#set, now);
+    return issue(key, REFRESH, identity, { [STANDING]: standingMac(key, standing).toString("base64url") }, now);
+  }
+
+  /** What the access token says, or null when it is not a valid one now. */
+  verifyToken(token: string, now: Date): AccessClaim | null {
+    const verified = this.#verify(token, ACCESS.typ, now);
+    return verified && { identity: verified.identity, expiresAt: verified.expiresAt };
+  }
+
+  /** What the refresh token says, or null when it is not a valid one now. */
+  verifyRefreshToken(token: string, now: Date): RefreshClaim | null {
+    const verified = this.#verify(token, REFRESH.typ, now);
+    if (verified === null) return null;
+    const claimed = Buffer.from(String(verified.claims[STANDING]), "base64url");
+    return {
+      ...verified.identity,
+      standsAt: (standing) => isEqual(claimed, standingMac(verified.key, standing)),
     };
-    try {
-      const { payload } = await jwtVerify(token, secretOf, {
-        algorithms: ["HS256"],
-        issuer: ISSUER,
-        currentDate: now,
-        requiredClaims: ["exp", "sub", "device"],
-      });
-      return { subscriberId: String(payload.sub), deviceId: String(payload.device) };
-    } catch (error) {
-      if (error instanceof errors.JOSEError) return null;
-      throw error;
-    }
   }
 
-  /** A keyed hash of texts for one purpose, with the signing key. */
-  mac(purpose: string, ...texts: readonly string[]): Buffer {
-    return macWith(this.#signing, purpose, texts);
+  /** A keyed hash of texts for one purpose, with the key that signs now. */
+  mac(now: Date, purpose: string, ...texts: readonly string[]): Buffer {
+    return macWith(signingKeyOf(this.#set, now), purpose, texts);
   }
 
-  /** Whether a keyed hash was made with any of the keys. */
+  /** Whether a keyed hash, or the beginning of one, was made with any of the keys. */
   verifyMac(given: Buffer, purpose: string, ...texts: readonly string[]): boolean {
-    return this.#keys.some((key) => {
-      const expected = macWith(key, purpose, texts).subarray(0, given.length);
-      return given.length === expected.length && timingSafeEqual(given, expected);
+    return this.#set.signing.some((key) => isEqual(given, macWith(key, purpose, texts).subarray(0, given.length)));
+  }
+
+  /** A keyed hash that stays the same while the signing keys change. */
+  decoyMac(purpose: string, ...texts: readonly string[]): Buffer {
+    return macWith(this.#set.decoy, purpose, texts);
+  }
+
+  #verify(token: string, typ: string, now: Date): Verified | null {
+    let key: Key | undefined;
+    const claims = verifyJws(token, (header) => {
+      key = this.#set.signing.find((candidate) => headerText({ alg: "HS256", kid: candidate.kid, typ }) === header);
+      return key?.secret ?? null;
     });
+    if (claims === null || key === undefined) return null;
+    const { iss, sub, device, exp } = claims;
+    const isOurs = iss === ISSUER && typeof sub === "string" && typeof device === "string" && typeof exp === "number";
+    if (!isOurs || now.getTime() >= exp * 1000) return null;
+    return { identity: { subscriberId: sub, deviceId: device }, expiresAt: exp * 1000, claims, key };
   }
 }
 
-/** Who sent an access token. Throws Problem 401. */
-export async function identityOf(keys: SigningKeys, accessToken: string, now: Date): Promise<Identity> {
-  const identity = await keys.verifyToken(accessToken, now);
-  if (identity !== null) return identity;
-  throw new Problem(401, "invalid-token", "the access token is not valid or has expired; authenticate again");
+interface Verified extends AccessClaim {
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly key: Key;
 }
 
-function readKeys(json: string): { kid: string; k: string }[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    value = null;
-  }
-  if (JwkSet.Check(value)) return value.keys;
-  throw new SettingsError(
-    'the signing keys must be { "keys": [{ "kty": "oct", "kid": "…", "k": "…", "alg": "HS256" }] }',
-  );
+function issue(
+  { kid, secret }: Key,
+  { typ, seconds }: typeof ACCESS | typeof REFRESH,
+  { subscriberId, deviceId }: Identity,
+  claims: object,
+  now: Date,
+): IssuedToken {
+  const iat = Math.floor(now.getTime() / 1000);
+  const all = { iss: ISSUER, sub: subscriberId, device: deviceId, iat, exp: iat + seconds, ...claims };
+  return { token: signJws(headerText({ alg: "HS256", kid, typ }), all, secret), expiresIn: seconds };
 }
+
+const standingMac = (key: Key, standing: string): Buffer => macWith(key, "standing", [standing]);
 
 function macWith({ secret }: Key, purpose: string, texts: readonly string[]): Buffer {
   const hmac = createHmac("sha256", secret).update(purpose);
   for (const text of texts) hmac.update(`\0${Buffer.byteLength(text)}\0${text}`);
   return hmac.digest();
+}
+
+function isEqual(given: Buffer, expected: Buffer): boolean {
+  return given.length === expected.length && given.length > 0 && timingSafeEqual(given, expected);
 }

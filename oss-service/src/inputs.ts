@@ -1,10 +1,10 @@
-import { describeErrors, type EntityName } from "@aaa-cluster/contract";
+import { type Credential, describeErrors, type EntityName } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type Type from "typebox";
 import { Compile } from "typebox/compile";
 import { BulkEnvelope, inputs } from "./api/schemas.ts";
 import type { Change } from "./change.ts";
-import { deriveCredential } from "./credential.ts";
+import { deriveCredential, UnusablePassword } from "./credential.ts";
 
 const validators = {
   Subscriber: Compile(inputs.Subscriber),
@@ -52,7 +52,7 @@ export async function lineToChange(value: unknown, now: Date): Promise<Change> {
 
 const complete = {
   async Subscriber({ status = "active", password }: Type.Static<typeof inputs.Subscriber>) {
-    return password === undefined ? { status } : { status, credential: await deriveCredential(password) };
+    return password === undefined ? { status } : { status, credential: await credentialOf(password) };
   },
   async Device({ status = "active", ...device }: Type.Static<typeof inputs.Device>) {
     return { ...device, status };
@@ -72,6 +72,15 @@ const complete = {
     return { ...entitlement, validFrom: from, status };
   },
 };
+
+async function credentialOf(password: string): Promise<Credential> {
+  try {
+    return await deriveCredential(password);
+  } catch (error) {
+    if (error instanceof UnusablePassword) throw invalid([`/password: ${error.message}`]);
+    throw error;
+  }
+}
 
 function invalid(errors: readonly string[]): Problem {
   return new Problem(400, "invalid-request", "the request does not have the expected form", errors);

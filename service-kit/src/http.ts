@@ -1,9 +1,16 @@
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from "fastify";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from "fastify";
 import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { isDatabaseAway } from "./database.ts";
 import type { Drain } from "./drain.ts";
+import { type HttpLimits, refuseClient, STREAMING, serverOptions } from "./http-limits.ts";
 import { loggedError, REDACTION } from "./log.ts";
 import { Problem } from "./problem.ts";
 
@@ -20,18 +27,21 @@ export interface HttpOptions {
   readonly notReady: () => Promise<string | null>;
   /** Turns validation errors of a TypeBox schema into lines for the caller. */
   readonly describeErrors: (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
+  /** By default those of a service that is sent long streams. */
+  readonly limits?: HttpLimits;
 }
 
 /** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
-export function createHttp({
-  logLevel,
-  logTo,
-  registry,
-  drain,
-  notReady,
-  describeErrors,
-}: HttpOptions): FastifyInstance {
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { logLevel, logTo, registry, drain, notReady, describeErrors, limits = STREAMING } = options;
   const app = fastify({
+    http: serverOptions(limits),
+    requestTimeout: limits.requestMs,
+    bodyLimit: limits.bodyBytes,
+    clientErrorHandler: refuseClient,
+    // What comes before any route, as a path that cannot be decoded.
+    frameworkErrors: (error, request, reply) =>
+      answerProblem(reply, problemOf(error, request.log, request.routeOptions.url)),
     logger: {
       level: logLevel,
       base: null,
@@ -45,6 +55,8 @@ export function createHttp({
   });
   drain.watch(app);
 
+  app.server.maxConnections = limits.connections;
+
   app.setValidatorCompiler<TSchema>(({ schema }) => {
     const validator = Compile(schema);
     return (value) => {
@@ -54,11 +66,9 @@ export function createHttp({
     };
   });
 
-  app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, request.log, request.routeOptions.url);
-    if (problem.retryAfterSeconds !== null) reply.header("retry-after", problem.retryAfterSeconds);
-    return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
-  });
+  app.setErrorHandler((error, request, reply) =>
+    answerProblem(reply, problemOf(error, request.log, request.routeOptions.url)),
+  );
 
   app.setNotFoundHandler((request) => {
     throw new Problem(404, "no-such-route", `there is no ${request.method} ${request.url.split("?")[0]}`);
@@ -73,6 +83,11 @@ export function createHttp({
   });
   app.get("/metrics", async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   return app;
+}
+
+function answerProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.retryAfterSeconds !== null) reply.header("retry-after", problem.retryAfterSeconds);
+  return reply.code(problem.status).type("application/problem+json").send(problem.toJSON());
 }
 
 /**

@@ -206,3 +206,30 @@ test.each([
   },
   MINUTE_MS,
 );
+
+// Last: the certificates of the tests above would have expired.
+test(
+  "signing keys rotate by the week, the next one is known before it signs, and no pod is rolled",
+  async () => {
+    cluster = await stage.newCluster(SMALL);
+    await cluster.ready();
+    const template = async () => (await cluster.live<LiveStatefulSet>(STATEFUL_SET, "tv-aaa")).spec?.template;
+    const before = { template: await template(), secrets: await ownSecrets() };
+    stage.passTime(7 * DAY_MS);
+    await cluster.reconciled();
+    const { "tv-signing-keys": rotated, ...others } = await ownSecrets();
+    const { "tv-signing-keys": former, ...othersBefore } = before.secrets;
+    const [current, , next] = kidsOf(former);
+    expect(kidsOf(rotated).slice(0, 2)).toEqual([next, current]);
+    expect(others).toEqual(othersBefore);
+    expect(await template()).toEqual(before.template);
+    await cluster.kubernetes.remove(SECRET, "tv-signing-keys");
+    stage.passTime(MINUTE_MS);
+    await cluster.reconciled();
+    expect((await ownSecrets())["tv-signing-keys"]).toEqual(rotated);
+  },
+  MINUTE_MS,
+);
+
+const kidsOf = (data: SecretObject["data"]): string[] =>
+  JSON.parse(Buffer.from(data?.["jwks.json"] ?? "", "base64").toString()).keys.map(({ kid }: { kid: string }) => kid);

@@ -103,6 +103,5 @@ test.each(requests)("%i to %s %s is answered as the document says", async (...re
     expect(validator.Errors(line)).toEqual([]);
     expect(undocumented(schema as TSchema, Object(line))).toEqual([]);
   }
-  const { etag = false } = operationOf(method, path)?.answers[status] ?? {};
-  expect(answer.headers.has("etag")).toBe(etag);
+  expect(answer.headers.has("etag")).toBe(operationOf(method, path)?.answers[status]?.headers !== undefined);
 });

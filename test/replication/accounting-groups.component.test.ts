@@ -28,7 +28,11 @@ beforeEach(async () => {
   const pool = await createPool(databaseSettings(libpqEnv(url)), 1, log, DURABLE);
   cleanup.defer(() => pool.end());
   await migrate(pool, MIGRATIONS, log);
-  metrics = createMetrics(new Partition("tv-aaa-0", stalenessLimit({})), async () => 0);
+  metrics = createMetrics(
+    new Partition("tv-aaa-0", stalenessLimit({})),
+    async () => 0,
+    () => false,
+  );
   groups = new GroupCommit(pool, metrics);
 }, 30_000);
 afterEach(() => cleanup.disposeAsync(), 30_000);

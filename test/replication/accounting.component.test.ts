@@ -363,7 +363,11 @@ test("a backlog of many windows needs no clock: what is confirmed makes room for
       return super.wait(signal);
     }
   }
-  const metrics = createMetrics(new Partition("tv-aaa-0", stalenessLimit({})), async () => 0);
+  const metrics = createMetrics(
+    new Partition("tv-aaa-0", stalenessLimit({})),
+    async () => 0,
+    () => false,
+  );
   const stopping = new AbortController();
   const relaying = accountingSession(
     {

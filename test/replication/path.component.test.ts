@@ -42,6 +42,33 @@ test("a box is admitted although every step of it comes to another node", async 
   await expect(box.authorize("channel:sports-1")).resolves.toMatchObject({ decision: "Deny", reason: "NotEntitled" });
 });
 
+test("a box gets the decisions for its whole channel list at once", async () => {
+  const accessToken = await stack.accessToken({ subscriberId: "s7", deviceId: "box-s7" });
+  const ask = async (services: readonly string[]): Promise<{ status: number; body: unknown }> => {
+    const response = await fetch(new URL("/v1/authorize/list", nodes[0].url), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ accessToken, services }),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  expect(await ask(["channel:opera", "channel:news-1"])).toMatchObject({
+    status: 200,
+    body: {
+      decisions: [
+        { service: "channel:opera", decision: "Deny", reason: "NotEntitled" },
+        { service: "channel:news-1", decision: "Permit", reason: "Entitled", entitlementId: "e-s7" },
+      ],
+      entitlements: [{ id: "e-s7", subscriberId: "s7", productOfferingId: "basic", status: "active" }],
+    },
+  });
+  expect(await ask([])).toMatchObject({ status: 400 });
+  expect(await ask(Array(1_001).fill("channel:news-1"))).toMatchObject({
+    status: 400,
+    body: { errors: ["/services: must not have more than 1000 items"] },
+  });
+});
+
 test("a wrong password, an unknown subscriber and a suspended one are refused alike", async () => {
   await stack.put("subscribers/s8", { status: "suspended" });
   await stack.untilSynced(...nodes);

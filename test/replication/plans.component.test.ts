@@ -4,7 +4,7 @@ import pg from "pg";
 import { storeRecords } from "../../node-service/src/accounting/outbox.ts";
 import { planBatch } from "../../node-service/src/partition/batch.ts";
 import { commitPlan } from "../../node-service/src/partition/storage.ts";
-import { readAccount, readEntitlements } from "../../node-service/src/reads.ts";
+import { readPieces } from "../../node-service/src/reads.ts";
 import { storeDeliveries } from "../../oss-service/src/accounting/storage.ts";
 import { type Write, write } from "../../oss-service/src/store.ts";
 import { BY_KEY, migrate } from "../../service-kit/src/index.ts";
@@ -69,8 +69,7 @@ test("no plan that a node keeps from when its tables were small reads a table wh
   await pool.query("insert into entities values ('Subscriber', 's1', 1, '{}'); analyze entities");
   await storeRecords(pool, [record]);
   await commitPlan(pool, planBatch({ epoch: 0n, sequence: 0n }, []));
-  await readAccount(pool, "s1", "d1");
-  await readEntitlements(pool, "s1", "channel:news-1");
+  await readPieces(pool, { accounts: new Set(["s1"]), devices: new Set(["d1"]), offerings: new Set(["o1"]) });
   await pool.query(`insert into entities select 'Subscriber', i, 1, '{}' from generate_series(1, ${ROWS}) i`);
   expect(await readingWhole()).toEqual([]);
 }, 60_000);

@@ -124,7 +124,7 @@ export class Stack implements AsyncDisposable {
   /** An access token as a node gives it to a box that has authenticated. */
   async accessToken(identity: Identity): Promise<string> {
     const keys = SigningKeys.parse(await readFile(join(this.#folder, "keys"), "utf8"));
-    return (await keys.issueToken(identity, new Date())).token;
+    return keys.issueToken(identity, new Date()).token;
   }
 
   /** A database, by default on the server that the test run shares; dropped at the end. */

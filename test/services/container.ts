@@ -26,6 +26,8 @@ export interface ContainerOptions {
 
 /** One image running on this machine's network, restricted as its pod is. It ends with the process that started it. */
 export interface Container extends AsyncDisposable {
+  /** Of the process on this machine whose descendants it is; of the client when a Docker engine runs it. */
+  readonly pid: number;
   /** What it has written, newest part. */
   log(): string;
   /** Its exit code, or null when it ended by a signal. */
@@ -123,5 +125,6 @@ function containerOf(
     await until(`${name} ${what}`, probed, { deadlineMs: READY_TIMEOUT_MS, intervalMs: 50 });
     if (!isRunning()) throw new Error(`${name} ended at once:\n${log.slice(-SHOWN_LOG_CHARACTERS)}`);
   };
-  return { log: () => log, exited, isRunning, until: untilReady, signal, stop, [Symbol.asyncDispose]: stop };
+  const pid = child.pid ?? 0;
+  return { pid, log: () => log, exited, isRunning, until: untilReady, signal, stop, [Symbol.asyncDispose]: stop };
 }

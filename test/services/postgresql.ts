@@ -25,6 +25,8 @@ const TLS_ARGS = Object.entries({
 export interface Postgresql extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
+  /** Of the process whose descendants its processes are; another after `start`. */
+  readonly pid: number;
   /** A connection URL; the default user is the superuser. */
   url(database: string, user?: string): string;
   createDatabase(name: string): Promise<void>;
@@ -91,6 +93,9 @@ export async function startPostgresql(
   return {
     host: HOST,
     port,
+    get pid() {
+      return container?.pid ?? 0;
+    },
     url: (database, user) => postgresqlUrl(port, database, user),
     createDatabase: (name) => query(port, `CREATE DATABASE "${name}"`),
     start,

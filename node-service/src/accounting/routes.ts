@@ -9,7 +9,7 @@ import { neverSynced } from "../partition/staleness.ts";
 import { AccessToken, type Identity } from "../signing-keys.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
-const AccountingRequest = Type.Object(
+export const AccountingRequest = Type.Object(
   { accessToken: AccessToken, ...AccountingReport.properties },
   { additionalProperties: false },
 );
@@ -19,7 +19,7 @@ export interface AccountingRouteDeps {
   readonly admission: Admission;
   readonly groupCommit: GroupCommit;
   /** Who sent an access token. Rejects with, or throws, Problem 401. */
-  readonly identityOf: (accessToken: string, now: Date) => Identity | Promise<Identity>;
+  readonly identityOf: (accessToken: string, now: Date) => Identity;
   readonly partition: Partition;
   readonly metrics: Metrics;
   /** Called when there is a new record to deliver. */
@@ -46,7 +46,7 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
         if (!partition.everSynced) throw neverSynced();
         const faults = reportFaults(report);
         if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
-        const { subscriberId, deviceId } = await identityOf(accessToken, now());
+        const { subscriberId, deviceId } = identityOf(accessToken, now());
         const recordId = recordIdOf({ subscriberId, deviceId }, report);
         const record = { recordId, partition: partition.name, subscriberId, deviceId, ...report };
         const acceptance = await groupCommit.accept(record);

@@ -1,59 +1,89 @@
+import type { Credential } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
-import Type from "typebox";
-import { mayAuthenticate } from "../authorization/access.ts";
 import type { BoxDeps } from "../boxes.ts";
-import { readAccount } from "../reads.ts";
+import { type Account, accountOf } from "../reads.ts";
+import type { IssuedToken } from "../signing-keys.ts";
+import { admitted, isBoundTo } from "./admission.ts";
+import {
+  type AccessGrant,
+  type Admission,
+  AuthenticateRequest,
+  type Challenge,
+  ChallengeRequest,
+  RefreshRequest,
+} from "./schemas.ts";
 import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
-import { issueNonce, verifyNonce } from "./server-nonce.ts";
-
-const strict = { additionalProperties: false };
-const DeviceId = Type.String({ minLength: 1, maxLength: 64 });
-const ScramMessage = Type.String({ minLength: 1, maxLength: 1024 });
-
-const ChallengeRequest = Type.Object({ deviceId: DeviceId, clientFirst: ScramMessage }, strict);
-const AuthenticateRequest = Type.Object(
-  { deviceId: DeviceId, clientFirst: ScramMessage, clientFinal: ScramMessage },
-  strict,
-);
+import { issueNonce, NONCE_ACCEPTED_MS, verifyNonce } from "./server-nonce.ts";
+import { UsedNonces } from "./used-nonces.ts";
 
 /** Admits boxes: SCRAM-SHA-256 in two steps, each of which may come to another node. */
-export function authenticationRoutes(app: FastifyInstance, { pool, keys, metrics, now }: BoxDeps): void {
-  app.post<{ Body: Type.Static<typeof ChallengeRequest> }>(
+export function authenticationRoutes(app: FastifyInstance, { readModel, keys, metrics, now }: BoxDeps): void {
+  const used = new UsedNonces(NONCE_ACCEPTED_MS);
+
+  // Made for known subscribers too, so that the work does not tell who is known.
+  const credentialOf = ({ subscriber }: Account, subscriberId: string): Credential => {
+    const decoy = decoyCredential(keys, subscriberId);
+    return subscriber?.credential ?? decoy;
+  };
+
+  app.post<{ Body: ChallengeRequest }>(
     "/v1/authenticate/challenge",
     { schema: { body: ChallengeRequest } },
-    async ({ body: { deviceId, clientFirst } }) => {
+    async ({ body: { deviceId, clientFirst } }): Promise<Challenge> => {
       const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
       const { subscriberId, nonce } = first;
-      const { subscriber } = await readAccount(pool, subscriberId, deviceId);
+      const account = await readModel.answer(accountOf(subscriberId, deviceId));
       const serverPart = issueNonce(keys, { clientNonce: nonce, subscriberId, deviceId }, now());
-      const credential = subscriber?.credential ?? decoyCredential(keys, subscriberId);
-      return { serverFirst: serverFirst(nonce + serverPart, credential) };
+      return { serverFirst: serverFirst(nonce + serverPart, credentialOf(account, subscriberId)) };
     },
   );
 
-  app.post<{ Body: Type.Static<typeof AuthenticateRequest> }>(
+  app.post<{ Body: AuthenticateRequest }>(
     "/v1/authenticate",
     { schema: { body: AuthenticateRequest } },
-    async ({ body: { deviceId, clientFirst, clientFinal } }) => {
+    async ({ body: { deviceId, macAddress, clientFirst, clientFinal } }): Promise<Admission> => {
       const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
       const final = parseClientFinal(clientFinal) ?? refuseMessage("clientFinal", "c=biws,r=<nonce>,p=<proof>");
       const { subscriberId, nonce: clientNonce } = first;
-      const fresh = verifyNonce(keys, final.nonce, { clientNonce, subscriberId, deviceId }, now());
-      const account = await readAccount(pool, subscriberId, deviceId);
-      const credential = account.subscriber?.credential ?? decoyCredential(keys, subscriberId);
-      const signature = verifyProof(credential, first, final);
+      const identity = { subscriberId, deviceId };
+      const account = await readModel.answer(accountOf(subscriberId, deviceId));
+      const signature = verifyProof(credentialOf(account, subscriberId), first, final);
+      const nonce = verifyNonce(keys, final.nonce, { clientNonce, ...identity }, now());
+      const box = isBoundTo(account, macAddress) ? admitted(account, identity) : null;
       // One answer for every cause, so that nobody learns which names exist.
-      if (signature === null || !fresh || !mayAuthenticate(account, subscriberId)) {
+      if (signature === null || nonce === null || box === null || !used.use(nonce, now())) {
         metrics.authentications.inc({ result: "refused" });
         throw new Problem(401, "authentication-failed", "the subscriber, its device or the proof is not accepted");
       }
       metrics.authentications.inc({ result: "accepted" });
-      const { token, expiresIn } = await keys.issueToken({ subscriberId, deviceId }, now());
-      return { serverFinal: signature, accessToken: token, tokenType: "Bearer", expiresIn };
+      const refresh = keys.issueRefreshToken(identity, box.standing, now());
+      const { token: refreshToken, expiresIn: refreshExpiresIn } = refresh;
+      return { serverFinal: signature, ...grant(keys.issueToken(identity, now())), refreshToken, refreshExpiresIn };
+    },
+  );
+
+  app.post<{ Body: RefreshRequest }>(
+    "/v1/authenticate/refresh",
+    { schema: { body: RefreshRequest } },
+    async ({ body: { refreshToken } }): Promise<AccessGrant> => {
+      const claim = keys.verifyRefreshToken(refreshToken, now());
+      const box = claim && admitted(await readModel.answer(accountOf(claim.subscriberId, claim.deviceId)), claim);
+      if (claim === null || box === null || !claim.standsAt(box.standing)) {
+        metrics.authentications.inc({ result: "refresh-refused" });
+        throw new Problem(401, "invalid-token", "the refresh token is not accepted or has expired; authenticate again");
+      }
+      metrics.authentications.inc({ result: "refreshed" });
+      return grant(keys.issueToken(claim, now()));
     },
   );
 }
+
+const grant = ({ token, expiresIn }: IssuedToken): AccessGrant => ({
+  accessToken: token,
+  tokenType: "Bearer",
+  expiresIn,
+});
 
 function refuseMessage(member: string, form: string): never {
   throw new Problem(400, "invalid-request", "the SCRAM message cannot be read", [`/${member}: must be ${form}`]);

@@ -3,6 +3,8 @@ import type { SigningKeys } from "../signing-keys.ts";
 
 const LIFETIME_MS = 60_000;
 const CLOCK_SKEW_MS = 5_000;
+/** For how long a nonce may be accepted after it was, by the clocks of all nodes. */
+export const NONCE_ACCEPTED_MS = LIFETIME_MS + CLOCK_SKEW_MS;
 const RANDOM_BYTES = 12;
 const TIME_BYTES = 6;
 const MAC_BYTES = 24;
@@ -23,19 +25,26 @@ export function issueNonce(keys: SigningKeys, context: NonceContext, now: Date):
   const head = Buffer.alloc(TIME_BYTES + RANDOM_BYTES);
   head.writeUIntBE(now.getTime(), 0, TIME_BYTES);
   randomBytes(RANDOM_BYTES).copy(head, TIME_BYTES);
-  const mac = keys.mac(PURPOSE, ...signed(head, context)).subarray(0, MAC_BYTES);
+  const mac = keys.mac(now, PURPOSE, ...signed(head, context)).subarray(0, MAC_BYTES);
   return Buffer.concat([head, mac]).toString("base64url");
 }
 
-/** Whether a full nonce was issued by a node for this context within the last minute. */
-export function verifyNonce(keys: SigningKeys, nonce: string, context: NonceContext, now: Date): boolean {
-  if (!nonce.startsWith(context.clientNonce)) return false;
-  const serverPart = Buffer.from(nonce.slice(context.clientNonce.length), "base64url");
-  if (serverPart.length !== TIME_BYTES + RANDOM_BYTES + MAC_BYTES) return false;
+/**
+ * Checks that a full nonce was issued by a node for this context within the last minute.
+ * @returns what tells it from all others that were issued, or null when it was not
+ */
+export function verifyNonce(keys: SigningKeys, nonce: string, context: NonceContext, now: Date): string | null {
+  if (!nonce.startsWith(context.clientNonce)) return null;
+  const text = nonce.slice(context.clientNonce.length);
+  const serverPart = Buffer.from(text, "base64url");
+  if (serverPart.length !== TIME_BYTES + RANDOM_BYTES + MAC_BYTES) return null;
+  // Other texts are read as the same bytes.
+  if (serverPart.toString("base64url") !== text) return null;
   const head = serverPart.subarray(0, -MAC_BYTES);
   const age = now.getTime() - head.readUIntBE(0, TIME_BYTES);
-  if (age > LIFETIME_MS || age < -CLOCK_SKEW_MS) return false;
-  return keys.verifyMac(serverPart.subarray(-MAC_BYTES), PURPOSE, ...signed(head, context));
+  if (age > LIFETIME_MS || age < -CLOCK_SKEW_MS) return null;
+  const mac = serverPart.subarray(-MAC_BYTES);
+  return keys.verifyMac(mac, PURPOSE, ...signed(head, context)) ? mac.toString("base64url") : null;
 }
 
 function signed(head: Buffer, { clientNonce, subscriberId, deviceId }: NonceContext): string[] {

@@ -1,32 +1,50 @@
-import type { FastifyInstance } from "fastify";
-import Type from "typebox";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { BoxDeps } from "../boxes.ts";
-import { readAccount, readEntitlements } from "../reads.ts";
-import { AccessToken, identityOf } from "../signing-keys.ts";
-import { decideAccess } from "./access.ts";
+import type { PlaceHeaders } from "../place-headers.ts";
+import { type Access, accessOf, decideAccess, decideAll } from "./access.ts";
+import { AuthorizeAnswer, AuthorizeListAnswer, AuthorizeListRequest, AuthorizeRequest } from "./schemas.ts";
 
-const AuthorizeRequest = Type.Object(
-  {
-    accessToken: AccessToken,
-    service: Type.String({ minLength: 1, maxLength: 128 }),
-  },
-  { additionalProperties: false },
-);
+/** Whether a box may use services now. */
+export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHeaders: PlaceHeaders): void {
+  const { tokens, readModel, metrics, now } = deps;
 
-/** Whether a box may use a service now. */
-export function authorizationRoutes(app: FastifyInstance, { pool, keys, metrics, now }: BoxDeps): void {
-  app.post<{ Body: Type.Static<typeof AuthorizeRequest> }>(
+  /**
+   * Decides from one place of the stream, which the answer's headers name. When what it takes is known, which is nearly always, the answer is no promise: to wait for one would cost as much as to decide.
+   */
+  const answer = <T>(
+    accessToken: string,
+    reply: FastifyReply,
+    decide: (access: Access, now: number) => T,
+  ): T | Promise<T> => {
+    const at = now();
+    const identity = tokens.identityOf(accessToken, at);
+    return readModel.answer((known) => {
+      const access = accessOf(known, identity);
+      if (access === undefined) return undefined;
+      placeHeaders.set(reply);
+      return decide(access, at.getTime());
+    });
+  };
+
+  app.post<{ Body: AuthorizeRequest }>(
     "/v1/authorize",
-    { schema: { body: AuthorizeRequest } },
-    async ({ body: { accessToken, service } }) => {
-      const { subscriberId, deviceId } = await identityOf(keys, accessToken, now());
-      const [account, entitlements] = await Promise.all([
-        readAccount(pool, subscriberId, deviceId),
-        readEntitlements(pool, subscriberId, service),
-      ]);
-      const decision = decideAccess(account, entitlements, subscriberId, now());
-      metrics.authorizations.inc({ reason: decision.reason });
-      return decision;
-    },
+    { schema: { body: AuthorizeRequest, response: { 200: AuthorizeAnswer } } },
+    ({ body: { accessToken, service } }, reply) =>
+      answer(accessToken, reply, (access, at) => {
+        const decision = decideAccess(access, service, at);
+        metrics.authorizations.inc({ reason: decision.reason });
+        return decision;
+      }),
+  );
+
+  app.post<{ Body: AuthorizeListRequest }>(
+    "/v1/authorize/list",
+    { schema: { body: AuthorizeListRequest, response: { 200: AuthorizeListAnswer } } },
+    ({ body: { accessToken, services } }, reply) =>
+      answer(accessToken, reply, (access, at) => {
+        const decided = decideAll(access, services, at);
+        for (const { reason } of decided.decisions) metrics.authorizations.inc({ reason });
+        return decided;
+      }),
   );
 }

@@ -14,6 +14,7 @@ import {
 import type { Channel } from "amqplib";
 import type pg from "pg";
 import type { Metrics } from "../metrics.ts";
+import type { Follower } from "../read-model/read-model.ts";
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Broadcast, type Plan, planBatch } from "./batch.ts";
 import type { Partition } from "./partition.ts";
@@ -38,16 +39,19 @@ export interface ConsumerDeps {
   readonly commitPool: pg.Pool;
   readonly migrations: URL;
   readonly partition: Partition;
+  readonly follower: Follower;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
 /** Follows the stream from this node's queue into its database, until the broker is lost or the database is not ours. */
 export async function partitionSession(deps: ConsumerDeps, { signal, ready }: SessionContext): Promise<void> {
-  const { partition, pool, log } = deps;
+  const { partition, follower, pool, log } = deps;
   // The database first: messages that are taken and given back count as failed deliveries.
   await untilDone("migrate", () => migrate(pool, deps.migrations, log), { signal, log });
-  partition.reached(await readWatermark(pool));
+  const watermark = await readWatermark(pool);
+  follower.found(watermark);
+  partition.reached(watermark);
   await using broker = await BrokerSession.open(deps.broker, `partition ${partition.name}`, signal);
   const { existed, consumer } = await broker.setUp(async () => {
     const existed = await broker.queueExists(partition.queue);
@@ -169,7 +173,9 @@ class Consumer {
   async #commit(plan: Plan, broadcasts: readonly Broadcast[]): Promise<void> {
     const { metrics } = this.#deps;
     try {
-      this.#partition.reached({ place: plan.to, digest: await this.#write(plan) });
+      const digest = await this.#write(plan);
+      this.#deps.follower.committed({ place: plan.to, digest }, plan.upserts);
+      this.#partition.reached({ place: plan.to, digest });
       metrics.applied.inc(Number(plan.to.sequence - plan.from.sequence));
       metrics.dropped.inc(plan.dropped);
       metrics.quarantined.inc(plan.poison.length);
@@ -203,7 +209,9 @@ class Consumer {
       askedAt = performance.now();
       return takeSnapshot(this.#broker, pool, this.#partition.name);
     };
-    this.#partition.reached(await untilDone("resync", take, { signal: this.#broker.signal, log }));
+    const watermark = await untilDone("resync", take, { signal: this.#broker.signal, log });
+    this.#deps.follower.replaced(watermark);
+    this.#partition.reached(watermark);
     this.#isAltered = false;
     this.#partition.freshness.replaced(askedAt);
     this.#partition.following = true;

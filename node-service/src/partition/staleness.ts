@@ -1,5 +1,6 @@
 import { type Env, integerOf, Problem, wordOf } from "@aaa-cluster/service-kit";
 import type { Partition } from "./partition.ts";
+import type { Place } from "./watermark.ts";
 
 const STALE_READS = ["Serve", "Refuse"] as const;
 const MAX_LAG_SECONDS = 30;
@@ -20,11 +21,13 @@ export function stalenessLimit(env: Env): StalenessLimit {
 }
 
 /** Why boxes must not be answered from what this node has now, or null. */
-export function refusalOf({ everSynced, freshness, behind, lagSeconds, limit }: Partition): Problem | null {
+export function refusalOf(partition: Partition): Problem | null {
+  const { everSynced, freshness, limit } = partition;
   if (!everSynced) return neverSynced();
   if (limit.staleReads === "Serve") return null;
   // What it had when it ended may be as old as it was away.
   if (!freshness.hasCaughtUp) return stale("has not caught up since it started");
+  const { behind, lagSeconds } = partition;
   return behind ? stale(`is ${lagSeconds} s behind, and ${limit.maxLagSeconds} s are allowed`) : null;
 }
 
@@ -38,9 +41,9 @@ export function minSequenceOf(header: string | string[] | undefined): bigint {
 }
 
 /** Why a box that has seen the stream at `minSequence` must not be answered from before it, or null. */
-export function regressOf({ watermark }: Partition, minSequence: bigint): Problem | null {
-  if (watermark.sequence >= minSequence) return null;
-  return stale(`is at ${watermark.sequence} of the stream, and ${minSequence} is asked for`);
+export function regressOf({ sequence }: Place, minSequence: bigint): Problem | null {
+  if (sequence >= minSequence) return null;
+  return stale(`is at ${sequence} of the stream, and ${minSequence} is asked for`);
 }
 
 export function neverSynced(): Problem {

@@ -9,6 +9,10 @@ export interface Place {
 /** A node that was never synced. No epoch that OSS starts is 0. */
 export const NEVER_SYNCED: Place = { epoch: 0n, sequence: 0n };
 
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.epoch === other.epoch && one.sequence === other.sequence;
+}
+
 /**
  * What to do with a message, given what is in the database:
  * - apply: it is the next change

@@ -1,4 +1,5 @@
 import { type EntityName, Identifier } from "@aaa-cluster/contract";
+import type { ApiOperation, Content } from "@aaa-cluster/service-kit";
 import Type, { type TSchema } from "typebox";
 import {
   AccountingRecordPage,
@@ -18,31 +19,11 @@ export const JSON_TYPE = "application/json";
 export const MERGE_PATCH = "application/merge-patch+json";
 export const NDJSON = "application/x-ndjson";
 
-/** Schemas by media type; of NDJSON the schema is that of a line. */
-type Content = Readonly<Record<string, TSchema>>;
-
-export interface Answer {
-  readonly description: string;
-  readonly content?: Content;
-  /** Whether it carries the entity's version as `ETag`. */
-  readonly etag?: boolean;
-}
-
 /** One request that the API takes: what the routes are registered from, and the document is made of. */
-export interface Operation {
-  readonly operationId: string;
+export interface Operation extends ApiOperation {
   readonly method: "GET" | "PUT" | "PATCH" | "DELETE" | "POST";
-  /** With parameters in braces, for example `/v1/devices/{id}`. */
-  readonly path: string;
-  readonly summary: string;
-  readonly description?: string;
   readonly parameters: readonly (keyof typeof parameters)[];
-  readonly content?: Content;
-  readonly answers: Readonly<Record<number, Answer>>;
-  /** The statuses of problems it may answer. */
   readonly problems: readonly (keyof typeof problems)[];
-  /** Whether it is answered without a token. */
-  readonly isOpen?: boolean;
 }
 
 /** Parameters by name. */
@@ -94,6 +75,9 @@ export const collections = {
   Entitlement: "entitlements",
 } as const satisfies Record<EntityName, string>;
 
+/** Of an answer that carries the version of the entity. */
+const etag = { headers: { ETag: { description: "The version, in double quotes", schema: Type.String() } } };
+
 const json = (schema: TSchema): Content => ({ [JSON_TYPE]: schema });
 const conditional = ["id", "If-Match", "Idempotency-Key"] as const;
 const changed = { description: "Changed, committed, and on its way to every node", content: json(ChangeAnswer) };
@@ -109,8 +93,8 @@ export function operationsOf(entity: EntityName): Readonly<Record<"read" | "put"
       summary: `Shows a ${entity}`,
       parameters: ["id", "If-None-Match"],
       answers: {
-        200: { description: "All of it but its credential", content: json(views[entity]), etag: true },
-        304: { description: "It is still at that version", etag: true },
+        200: { description: "All of it but its credential", content: json(views[entity]), ...etag },
+        304: { description: "It is still at that version", ...etag },
       },
       problems: [400, 401, 404, 503],
     },
@@ -122,8 +106,8 @@ export function operationsOf(entity: EntityName): Readonly<Record<"read" | "put"
       parameters: ["id", "If-Match", "If-None-Match", "Idempotency-Key"],
       content: json(inputs[entity]),
       answers: {
-        200: { ...changed, etag: true },
-        201: { ...changed, description: "Created, committed, and on its way to every node", etag: true },
+        200: { ...changed, ...etag },
+        201: { ...changed, description: "Created, committed, and on its way to every node", ...etag },
       },
       problems: [400, 401, 412, 413, 415, 422, 503],
     },
@@ -135,7 +119,7 @@ export function operationsOf(entity: EntityName): Readonly<Record<"read" | "put"
       description: "The result is validated as a whole. A member that is null is taken away.",
       parameters: conditional,
       content: { [MERGE_PATCH]: patches[entity] },
-      answers: { 200: { ...changed, etag: true } },
+      answers: { 200: { ...changed, ...etag } },
       problems: [400, 401, 404, 412, 413, 415, 422, 503],
     },
     delete: {

@@ -10,6 +10,7 @@ import {
   Subscriber,
   Timestamp,
 } from "@aaa-cluster/contract";
+import { ProblemSchema } from "@aaa-cluster/service-kit";
 import Type, { type TProperties, type TSchema } from "typebox";
 
 const strict = { additionalProperties: false };
@@ -105,14 +106,7 @@ export type BulkAnswer = Type.Static<typeof BulkAnswer>;
 export const ChunkAnswer = Type.Object({ through: count, ...BulkAnswer.properties });
 export type ChunkAnswer = Type.Static<typeof ChunkAnswer>;
 
-/** An answer other than 2xx (RFC 9457). */
-export const Problem = Type.Object({
-  type: Type.String(),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.String(),
-  errors: Type.Optional(Type.Array(Type.String())),
-});
+export const Problem = ProblemSchema;
 
 /**
  * The last line of such an answer. When it is not complete, `sendAgainFrom` is the line from which to send the rest, and

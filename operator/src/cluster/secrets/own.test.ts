@@ -21,11 +21,6 @@ let context: Parameters<typeof ownSecrets>[0];
 beforeEach(async () => {
   server = await FakeApiServer.start();
   time = Date.UTC(2026, 0);
-  // Who applies keeps the fields that he does not name.
-  server.fault = ({ method, path, body }) => {
-    if (method === "PATCH") Object.assign(body ?? {}, { data: (server.objects.get(path) as SecretObject).data });
-    return false;
-  };
   const { client } = server;
   const applier = new Applier({
     client,
@@ -33,7 +28,8 @@ beforeEach(async () => {
     hashAnnotation: "x/hash",
     log: pino({ enabled: false }),
   });
-  context = { client, applier, secrets: new SecretStore(() => new Date(time)) };
+  const now = () => new Date(time);
+  context = { client, applier, secrets: new SecretStore(now), now };
 });
 
 afterEach(() => server[Symbol.asyncDispose]());
@@ -62,7 +58,7 @@ test("Secrets that are missing are made, as the cluster's own, and known at once
   const { own, errors } = await tend();
   expect(errors).toEqual([]);
   expect(made()).toEqual(ALL);
-  expect(own).toEqual(derivedSecrets(aCluster(), valuesAt(ROOT).key));
+  expect(own).toEqual(derivedSecrets(aCluster(), valuesAt(ROOT).key, new Date(time)));
   for (const { metadata, ...secret } of server.objects.values()) {
     expect(secret).toMatchObject({ type: "Opaque" });
     expect(metadata).toMatchObject({ ownerReferences: [{ uid: "uid-of-tv" }], labels: STAMP.labels });
@@ -180,7 +176,7 @@ test("an orphan of the cluster is its own again, with the values that it has", a
   expect(errors).toEqual([]);
   expect(server.objects.get(ROOT)?.metadata.ownerReferences).toEqual([STAMP.owner]);
   expect(valuesAt(ROOT)).toEqual({ key: "kept" });
-  expect(own).toEqual(derivedSecrets(aCluster(), "kept"));
+  expect(own).toEqual(derivedSecrets(aCluster(), "kept", new Date(time)));
 });
 
 test("a Secret that cannot be made keeps no other from being made", async () => {
@@ -222,4 +218,48 @@ test("for a new AaaCluster each Secret costs one call, and one that is there alr
   const { own } = await ownSecrets(context, aCluster(), STAMP, true);
   expect(own["tv-broker-oss"]).toMatchObject({ password: "there" });
   expect(server.calls.filter(({ method }) => method === "GET").map(({ path }) => path)).toEqual([OSS]);
+});
+
+const KEYS = `${FOLDER}/tv-signing-keys`;
+const WEEK_MS = 7 * 86_400_000;
+const kids = (): string[] => JSON.parse(valuesAt(KEYS)["jwks.json"] ?? "").keys.map(({ kid }: { kid: string }) => kid);
+
+test("signing keys rotate by the week: written once, with the key that signs next known a week before", async () => {
+  await tend();
+  const [current, , next, decoy] = kids();
+  const writes = server.writes.length;
+  time += WEEK_MS;
+  const { own } = await tend();
+  expect(server.writes).toHaveLength(writes + 1);
+  expect(kids()).toEqual([next, current, expect.anything(), decoy]);
+  expect(own["tv-signing-keys"]).toEqual(valuesAt(KEYS));
+  time += 60_000;
+  await tend();
+  expect(server.writes).toHaveLength(writes + 1);
+});
+
+test("while a cluster is paused its signing keys stay, and somebody's own keys always do", async () => {
+  await tend();
+  const before = kids();
+  time += WEEK_MS;
+  await tend({ paused: true });
+  expect(kids()).toEqual(before);
+  const mine = { "jwks.json": JSON.stringify({ keys: [{ kty: "oct", kid: "mine", k: "x", alg: "HS256" }] }) };
+  put(KEYS, mine, { labels: STAMP.labels, ownerReferences: [STAMP.owner] });
+  time += 60_000;
+  expect((await tend()).own["tv-signing-keys"]).toEqual(mine);
+  expect(valuesAt(KEYS)).toEqual(mine);
+});
+
+test("an orphan keeps its values, also when the operator has set them before", async () => {
+  await tend();
+  time += WEEK_MS;
+  await tend();
+  const { metadata, ...rest } = server.objects.get(KEYS) as SecretObject;
+  const { ownerReferences: _, ...orphaned } = metadata;
+  server.put(KEYS, { ...rest, metadata: orphaned });
+  const before = kids();
+  time += 60_000;
+  expect((await tend()).errors).toEqual([]);
+  expect(kids()).toEqual(before);
 });

@@ -1,0 +1,90 @@
+import { rounded } from "../../lib/statistics.ts";
+import { step } from "../../lib/steps.ts";
+import { removeAbandonedFolders } from "../../services/folders.ts";
+import { startPostgresql } from "../../services/postgresql.ts";
+import { startRabbitmq } from "../../services/rabbitmq.ts";
+import { startBare } from "../boxes/bare.ts";
+import { compare, named, printTable } from "../boxes/compare.ts";
+import { LOAD_CORE, pin, requireCores } from "../boxes/cores.ts";
+import type { Figures } from "../boxes/measure.ts";
+import { startNode } from "../boxes/node.ts";
+import { startFreeradius } from "../radius/freeradius.ts";
+import { REQUESTS } from "./bare-routes.ts";
+import { admissions } from "./ours.ts";
+
+const POPULATION = Number(process.env.POPULATION ?? 100_000);
+const SECONDS = Number(process.env.SECONDS ?? 8);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const LANES = Number(process.env.LANES ?? 64);
+const WARM_UP_SECONDS = Math.min(5, SECONDS);
+
+/**
+ * Boxes that a node admits, by both steps of SCRAM-SHA-256 over HTTP, with 100,000 subscribers in its database; beside a
+ * bare fastify with the same routes and constant answers, and FreeRADIUS (PAP) with the same population in PostgreSQL and in
+ * its users file. With PostgreSQL it is measured twice: with the least that it has to do, one indexed query, and with all that
+ * Debian's configuration does (`packaged`: three queries, and modules for other ways to prove a password). Each has one core, with its database; the load is sent from the other. They are measured in turns.
+ *
+ * The ratios are of boxes admitted in a CPU second of the service and its database. SCRAM proves both sides to each other
+ * and keeps the password from the wire and the disk, which PAP does not; the box's half of it is work of the load.
+ * POPULATION, SECONDS (of a round), ROUNDS and LANES (admissions under way at a time) change the size.
+ */
+export async function bench(): Promise<object> {
+  requireCores();
+  await removeAbandonedFolders();
+  // What is started stays here as well, unless it goes to the core of subjects.
+  await pin(process.pid, LOAD_CORE);
+  await using owned = new AsyncDisposableStack();
+  const rabbitmq = owned.use(await step("Start RabbitMQ", () => startRabbitmq()));
+  const ossServer = owned.use(await step("Start PostgreSQL for OSS", () => startPostgresql()));
+  const server = owned.use(await step("Start PostgreSQL for the node", () => startPostgresql()));
+  const node = owned.use(
+    await step(`Start a node with ${POPULATION} subscribers`, () => startNode(rabbitmq, ossServer, server, POPULATION)),
+  );
+  const subjects = {
+    ours: owned.use(admissions(node)),
+    fastify: owned.use(await startBare(new URL("./bare-routes.ts", import.meta.url).pathname, REQUESTS)),
+    freeradius_sql: owned.use(
+      await step("Start FreeRADIUS with PostgreSQL", () => startFreeradius({ backend: "sql", population: POPULATION })),
+    ),
+    freeradius_packaged: owned.use(
+      await step("Start FreeRADIUS with PostgreSQL as packaged", () =>
+        startFreeradius({ backend: "packaged-sql", population: POPULATION }),
+      ),
+    ),
+    freeradius_files: owned.use(
+      await step("Start FreeRADIUS with a users file", () =>
+        startFreeradius({ backend: "files", population: POPULATION }),
+      ),
+    ),
+  };
+  const figures = await compare(subjects, {
+    lanes: LANES,
+    seconds: SECONDS,
+    population: POPULATION,
+    rounds: ROUNDS,
+    warmUpSeconds: WARM_UP_SECONDS,
+  });
+  printTable("boxes admitted", subjects, figures);
+  return {
+    ...ratios(figures, "per_cpu_s", ""),
+    ...ratios(figures, "per_service_cpu_s", "_without_database"),
+    ...named(figures),
+    population: POPULATION,
+    lanes: LANES,
+  };
+}
+
+type Peer = "fastify" | "freeradius_sql" | "freeradius_packaged" | "freeradius_files";
+
+/** How many times as many boxes ours admits in a CPU second as each peer. */
+function ratios(
+  { ours, ...peers }: Readonly<Record<"ours" | Peer, Figures>>,
+  per: "per_cpu_s" | "per_service_cpu_s",
+  suffix: string,
+): object {
+  const entries = Object.entries(peers).map(([peer, figures]) => [
+    `ratio_to_${peer}${suffix}`,
+    rounded(ours[per] / figures[per]),
+  ]);
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,101 @@
+import { usageOf } from "../../lib/process-usage.ts";
+import { rounded } from "../../lib/statistics.ts";
+import { step } from "../../lib/steps.ts";
+import { removeAbandonedFolders } from "../../services/folders.ts";
+import { startPostgresql } from "../../services/postgresql.ts";
+import { startRabbitmq } from "../../services/rabbitmq.ts";
+import { startBareServer } from "../boxes/bare.ts";
+import { compare, named, printTable } from "../boxes/compare.ts";
+import { LOAD_CORE, pin, requireCores } from "../boxes/cores.ts";
+import type { Figures } from "../boxes/measure.ts";
+import { type NodeUnderLoad, startNode } from "../boxes/node.ts";
+import { boxOfPopulation } from "../boxes/population.ts";
+import { rawRequest } from "../boxes/raw-http.ts";
+import type { Subject } from "../boxes/subject.ts";
+import { startFreeradius } from "../radius/freeradius.ts";
+import { requestOf } from "./routes.ts";
+import { authorizations } from "./subject.ts";
+
+const POPULATION = Number(process.env.POPULATION ?? 100_000);
+const SECONDS = Number(process.env.SECONDS ?? 8);
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const LANES = Number(process.env.LANES ?? 64);
+
+/**
+ * Boxes that ask a node whether they may use a service, each with a token of its own, with 100,000 subscribers in its
+ * database; beside a bare fastify with the same route, schemas and length of answer, and FreeRADIUS (PAP) with the same
+ * population in PostgreSQL and in its users file, which answers whether a box is admitted. Each has one core, with its database; the load is sent from the other. They are measured in turns, after every box has asked the node once: those were the
+ * answers for which it had to read its database and verify a token, and are told as `cold`.
+ *
+ * The ratio is of answers in a CPU second. POPULATION, SECONDS (of a round), ROUNDS and LANES (requests under way at a time)
+ * change the size.
+ */
+export async function bench(): Promise<object> {
+  requireCores();
+  await removeAbandonedFolders();
+  // What is started stays here as well, unless it goes to the core of subjects.
+  await pin(process.pid, LOAD_CORE);
+  await using owned = new AsyncDisposableStack();
+  const rabbitmq = owned.use(await step("Start RabbitMQ", () => startRabbitmq()));
+  const ossServer = owned.use(await step("Start PostgreSQL for OSS", () => startPostgresql()));
+  const server = owned.use(await step("Start PostgreSQL for the node", () => startPostgresql()));
+  const node = owned.use(
+    await step(`Start a node with ${POPULATION} subscribers`, () => startNode(rabbitmq, ossServer, server, POPULATION)),
+  );
+  const requests = await step("Give each box a token", () => requestsOf(node));
+  const bare = owned.use(await startBareServer(new URL("./routes.ts", import.meta.url).pathname));
+  const port = Number(new URL(node.url).port);
+  const subjects = {
+    ours: owned.use(authorizations({ name: "node-service", port, cpu: node.cpu }, requests)),
+    fastify: owned.use(authorizations({ name: "bare fastify", ...bare }, requests)),
+    freeradius_sql: owned.use(await radius("sql")),
+    freeradius_files: owned.use(await radius("files")),
+  };
+  const cold = await step("Every box asks once", () => onceEach(subjects.ours));
+  const { peakMib } = await usageOf(node.pid);
+  const figures = await compare(subjects, {
+    lanes: LANES,
+    seconds: SECONDS,
+    population: POPULATION,
+    rounds: ROUNDS,
+    warmUpSeconds: Math.min(5, SECONDS),
+  });
+  printTable("authorizations", subjects, figures);
+  const ratioTo = (peer: Figures): number => rounded(figures.ours.per_cpu_s / peer.per_cpu_s);
+  return {
+    ratio_to_fastify: ratioTo(figures.fastify),
+    ratio_to_freeradius_sql: ratioTo(figures.freeradius_sql),
+    ratio_to_freeradius_files: ratioTo(figures.freeradius_files),
+    ...named(figures),
+    cold_per_s: rounded(cold.perSecond),
+    cold_per_cpu_s: rounded(cold.perCpuSecond),
+    node_rss_mb: rounded((peakMib * 2 ** 20) / 1e6),
+    population: POPULATION,
+    lanes: LANES,
+  };
+}
+
+const radius = (backend: "sql" | "files"): ReturnType<typeof startFreeradius> =>
+  step(`Start FreeRADIUS with ${backend}`, () => startFreeradius({ backend, population: POPULATION }));
+
+async function requestsOf({ accessToken }: NodeUnderLoad): Promise<Buffer[]> {
+  const requests: Buffer[] = [];
+  for (let index = 0; index < POPULATION; index += 1) {
+    requests.push(rawRequest("/v1/authorize", requestOf(await accessToken(boxOfPopulation(index)))));
+  }
+  return requests;
+}
+
+/** Lets every box of the population ask once. */
+async function onceEach({ once, cpu }: Subject): Promise<{ perSecond: number; perCpuSecond: number }> {
+  let next = 0;
+  const before = await cpu();
+  const began = performance.now();
+  const inLane = async (lane: number): Promise<void> => {
+    for (let box = next++; box < POPULATION; box = next++) await once(lane, box);
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, lane) => inLane(lane)));
+  const perSecond = POPULATION / ((performance.now() - began) / 1000);
+  const after = await cpu();
+  return { perSecond, perCpuSecond: POPULATION / (after.service + after.database - before.service - before.database) };
+}
