@@ -1,4 +1,4 @@
-import { BATCH_SIZES, SECONDS } from "@aaa-cluster/service-kit";
+import { BATCH_SIZES, readGauges, SECONDS } from "@aaa-cluster/service-kit";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Partition } from "./partition/partition.ts";
 
@@ -34,16 +34,7 @@ export function createMetrics(
 ): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  };
+  const gauge = readGauges(registry);
   const counter = <T extends string>(name: string, help: string, labelNames: T[] = []): Counter<T> =>
     new Counter({ name, help, labelNames, registers: [registry] });
 

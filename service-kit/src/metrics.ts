@@ -1,3 +1,5 @@
+import { Gauge, type Registry } from "prom-client";
+
 /**
  * Upper bounds of a histogram of seconds. The small ones lie between whole milliseconds, so that a time between two
  * `Date`s, which is a whole number of them, falls into the middle of its bucket.
@@ -8,3 +10,20 @@ export const SECONDS = [
 
 /** Upper bounds of a histogram of how many are taken at a time. */
 export const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+/** A gauge that is read at every scrape. */
+export type ReadGauge = (name: string, help: string, read: () => number) => void;
+
+/** Makes gauges of a registry that are read at every scrape. */
+export function readGauges(registry: Registry): ReadGauge {
+  return (name, help, read) => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+}

@@ -1,18 +1,10 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { readGauges } from "@aaa-cluster/service-kit";
+import { Counter, type Registry } from "prom-client";
 import type { ReadModel } from "./read-model.ts";
 
 /** Tells at every scrape how large a read model is, and how often it was enough. */
 export function measureReadModel(registry: Registry, readModel: ReadModel): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  };
+  const gauge = readGauges(registry);
   gauge("aaa_node_read_model_pieces", "Accounts, devices and offerings in memory", () => readModel.size.pieces);
   gauge("aaa_node_read_model_bytes", "The memory that they take, as estimated", () => readModel.size.bytes);
   new Counter({
