@@ -17,7 +17,10 @@ export function candidatesService(cluster: ValidatedCluster, gateway: Gateway): 
   ]);
 }
 
-/** The candidates: HAProxy and keepalived on the network of Kubernetes nodes, never two of them on one. */
+/**
+ * The candidates: HAProxy and keepalived on the network of Kubernetes nodes, never two of them on one, as their ports are the
+ * same. By affinity it must not be said: it would keep the pods of Service mode away too, which are to take their place.
+ */
 export function candidatesStatefulSet(
   cluster: ValidatedCluster,
   gateway: Gateway,
@@ -34,7 +37,7 @@ export function candidatesStatefulSet(
       podManagementPolicy: "Parallel",
       template: {
         metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(gatewayFiles(gateway)) } },
-        spec: restrictedPod(cluster, component, gatewayScheduling(spec, "Required"), {
+        spec: restrictedPod(cluster, component, gatewayScheduling(spec, "Preferred"), {
           hostNetwork: true,
           dnsPolicy: "ClusterFirstWithHostNet",
           containers: [haproxyContainer(cluster, gateway), keepalived(cluster, gateway, vrrp)],
