@@ -24,8 +24,8 @@ import type { Place } from "./watermark.ts";
 
 /** How many broadcasts one transaction takes at most. */
 export const BATCH = 500;
-/** How many messages are taken from the queue and not acknowledged, at most: as many as a quorum queue gives. */
-const PREFETCH = 2_000;
+/** How many messages are taken from the queue and not acknowledged, at most: those of two batches of single events. */
+const PREFETCH = 2 * BATCH;
 const LAG_EVERY_MS = 2_000;
 const AUDIT_EVERY_MS = 600_000;
 /** A node that is still different after a snapshot is not helped by another one at once. */
