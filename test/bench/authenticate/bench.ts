@@ -1,13 +1,9 @@
 import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
-import { removeAbandonedFolders } from "../../services/folders.ts";
-import { startPostgresql } from "../../services/postgresql.ts";
-import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { startBare } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
-import { LOAD_CORE, pin, requireCores } from "../boxes/cores.ts";
 import type { Figures } from "../boxes/measure.ts";
-import { startNode } from "../boxes/node.ts";
+import { prepareNode } from "../boxes/prepare.ts";
 import { startFreeradius } from "../radius/freeradius.ts";
 import { REQUESTS } from "./bare-routes.ts";
 import { admissions } from "./ours.ts";
@@ -29,17 +25,8 @@ const WARM_UP_SECONDS = Math.min(5, SECONDS);
  * POPULATION, SECONDS (of a round), ROUNDS and LANES (admissions under way at a time) change the size.
  */
 export async function bench(): Promise<object> {
-  requireCores();
-  await removeAbandonedFolders();
-  // What is started stays here as well, unless it goes to the core of subjects.
-  await pin(process.pid, LOAD_CORE);
   await using owned = new AsyncDisposableStack();
-  const rabbitmq = owned.use(await step("Start RabbitMQ", () => startRabbitmq()));
-  const ossServer = owned.use(await step("Start PostgreSQL for OSS", () => startPostgresql()));
-  const server = owned.use(await step("Start PostgreSQL for the node", () => startPostgresql()));
-  const node = owned.use(
-    await step(`Start a node with ${POPULATION} subscribers`, () => startNode(rabbitmq, ossServer, server, POPULATION)),
-  );
+  const node = await prepareNode(owned, POPULATION);
   const subjects = {
     ours: owned.use(admissions(node)),
     fastify: owned.use(await startBare(new URL("./bare-routes.ts", import.meta.url).pathname, REQUESTS)),

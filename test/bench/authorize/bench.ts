@@ -1,15 +1,12 @@
 import { usageOf } from "../../lib/process-usage.ts";
 import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
-import { removeAbandonedFolders } from "../../services/folders.ts";
-import { startPostgresql } from "../../services/postgresql.ts";
-import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { startBareServer } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
-import { LOAD_CORE, pin, requireCores } from "../boxes/cores.ts";
 import type { Figures } from "../boxes/measure.ts";
-import { type NodeUnderLoad, startNode } from "../boxes/node.ts";
+import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
+import { prepareNode } from "../boxes/prepare.ts";
 import { rawRequest } from "../boxes/raw-http.ts";
 import type { Subject } from "../boxes/subject.ts";
 import { startFreeradius } from "../radius/freeradius.ts";
@@ -31,17 +28,8 @@ const LANES = Number(process.env.LANES ?? 64);
  * change the size.
  */
 export async function bench(): Promise<object> {
-  requireCores();
-  await removeAbandonedFolders();
-  // What is started stays here as well, unless it goes to the core of subjects.
-  await pin(process.pid, LOAD_CORE);
   await using owned = new AsyncDisposableStack();
-  const rabbitmq = owned.use(await step("Start RabbitMQ", () => startRabbitmq()));
-  const ossServer = owned.use(await step("Start PostgreSQL for OSS", () => startPostgresql()));
-  const server = owned.use(await step("Start PostgreSQL for the node", () => startPostgresql()));
-  const node = owned.use(
-    await step(`Start a node with ${POPULATION} subscribers`, () => startNode(rabbitmq, ossServer, server, POPULATION)),
-  );
+  const node = await prepareNode(owned, POPULATION);
   const requests = await step("Give each box a token", () => requestsOf(node));
   const bare = owned.use(await startBareServer(new URL("./routes.ts", import.meta.url).pathname));
   const port = Number(new URL(node.url).port);
