@@ -16,12 +16,14 @@ export async function storeRecords(
     text: `
       with stored as (
         insert into accounting (record_id, record)
-        select record ->> 'recordId', record from unnest($1::jsonb[]) as given (record)
+        select record_id, record
+        from rows from (unnest($1::text[]), jsonb_array_elements($2::jsonb)) as given (record_id, record)
         on conflict (record_id) do update set record_id = excluded.record_id
         returning record_id, record, xmax = 0 as is_new
       )
       select record_id, record from stored where not is_new`,
-    values: [records.map((record) => JSON.stringify(record))],
+    // One text for all: an array of texts would be quoted here and read there, each by itself.
+    values: [records.map(({ recordId }) => recordId), JSON.stringify(records)],
   });
   return new Map(rows.map(({ record_id, record }) => [record_id, record]));
 }
