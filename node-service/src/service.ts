@@ -15,10 +15,11 @@ import {
   Wake,
 } from "@aaa-cluster/service-kit";
 import { drained } from "./accounting/drain.ts";
-import { DURABLE, GroupCommit } from "./accounting/group-commit.ts";
+import { GroupCommit } from "./accounting/group-commit.ts";
 import { countUndelivered } from "./accounting/outbox.ts";
 import { accountingSession } from "./accounting/relay.ts";
 import { accountingRoutes } from "./accounting/routes.ts";
+import { commitTimeoutMs, durable } from "./accounting/settings.ts";
 import { Admission } from "./admission/admission.ts";
 import { measureQueues } from "./admission/metrics.ts";
 import { deviceLimitOf } from "./admission/settings.ts";
@@ -60,6 +61,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   );
   const deviceLimit = deviceLimitOf(env);
   const memory = memoryLimits(env);
+  const timeoutMs = commitTimeoutMs(env);
   const keysFile = required(env, "SIGNING_KEYS_FILE", "a file with the JWK set that all nodes share");
 
   const metrics = createMetrics(
@@ -84,7 +86,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   // Apart, so that a storm of boxes does not keep the stream from the database.
   const boxPool = await createPool(database, BOX_CONNECTIONS, log, BY_KEY);
   const commitPool = await createPool(database, 1, log, BY_KEY);
-  const accountingPool = await createPool(database, 1, log, DURABLE);
+  const accountingPool = await createPool(database, 1, log, durable(timeoutMs));
   // So that a probe waits for no box.
   const probePool = await createPool(database, PROBE_CONNECTIONS, log);
   const sessionPool = await createPool(database, SESSION_CONNECTIONS, log);
@@ -97,7 +99,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     );
   };
   const wake = new Wake();
-  const groupCommit = new GroupCommit(accountingPool, metrics);
+  const groupCommit = new GroupCommit({ pool: accountingPool, timeoutMs, metrics, log });
   const admission = new Admission({ deviceLimit, shed: metrics.shed, drain });
   measureQueues(metrics.registry, admission, groupCommit);
   const now = (): Date => new Date();

@@ -5,8 +5,9 @@ import type { Logger } from "./http.ts";
 // Connection exceptions, refused logins (as while a password is changed), insufficient resources, operator
 // intervention, system errors.
 const AWAY_STATES = /^(08|28|53|57|58)/;
-// What pg says when a connection breaks; it gives these errors no code.
-const CONNECTION_LOST = /^(Connection terminated|timeout exceeded|Client has encountered a connection error)/;
+// What pg says when a connection breaks or hangs; it gives these errors no code.
+const CONNECTION_LOST =
+  /^(Connection terminated|timeout exceeded|Client has encountered a connection error|Query read timeout)/;
 
 /**
  * For the sessions of a pool whose statements all find what they need by key. Each is planned once, without a look at the

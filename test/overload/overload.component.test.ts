@@ -66,7 +66,7 @@ test("a box that asks too often is told when to come back, and no other box noti
 }, 60_000);
 
 test("while the disk stands still a bounded number waits, the others are refused, and stream and probes go on", async () => {
-  const node = await syncedNode();
+  const node = await syncedNode({ ACCOUNTING_COMMIT_SECONDS: "60" });
   const token = await tokenOf("s0");
   const holder = new pg.Client({ connectionString: database });
   await holder.connect();

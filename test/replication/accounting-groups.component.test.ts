@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { fastify } from "fastify";
 import pg from "pg";
 import type { AccountingRecord } from "../../contract/src/index.ts";
-import { DURABLE, GroupCommit } from "../../node-service/src/accounting/group-commit.ts";
+import { GroupCommit } from "../../node-service/src/accounting/group-commit.ts";
+import { durable } from "../../node-service/src/accounting/settings.ts";
 import { createMetrics, type Metrics } from "../../node-service/src/metrics.ts";
 import { Partition } from "../../node-service/src/partition/partition.ts";
 import { stalenessLimit } from "../../node-service/src/partition/staleness.ts";
@@ -16,6 +17,8 @@ const { log } = fastify();
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 20 };
 const MIGRATIONS = new URL("../../node-service/src/migrations/", import.meta.url);
 const MOST_WAITING = 2_000;
+/** More than any test here holds a commit back. */
+const PATIENT_MS = 60_000;
 
 let cleanup: AsyncDisposableStack;
 let url: string;
@@ -25,17 +28,22 @@ let groups: GroupCommit;
 beforeEach(async () => {
   cleanup = new AsyncDisposableStack();
   ({ url } = cleanup.use(await freshDatabase()));
-  const pool = await createPool(databaseSettings(libpqEnv(url)), 1, log, DURABLE);
-  cleanup.defer(() => pool.end());
+  const pool = await sessions(PATIENT_MS);
   await migrate(pool, MIGRATIONS, log);
   metrics = createMetrics(
     new Partition("tv-aaa-0", stalenessLimit({})),
     async () => 0,
     () => false,
   );
-  groups = new GroupCommit(pool, metrics);
+  groups = new GroupCommit({ pool, timeoutMs: PATIENT_MS, metrics, log });
 }, 30_000);
 afterEach(() => cleanup.disposeAsync(), 30_000);
+
+async function sessions(timeoutMs: number): Promise<pg.Pool> {
+  const pool = await createPool(databaseSettings(libpqEnv(url)), 1, log, durable(timeoutMs));
+  cleanup.defer(() => pool.end());
+  return pool;
+}
 
 const record = (recordId: string, over: Partial<AccountingRecord> = {}): AccountingRecord => ({
   recordId,
@@ -141,10 +149,30 @@ test("when the connection breaks nobody is told that a record is safe, and the n
   expect(await storedIds()).toContain("r0");
 }, 60_000);
 
+test("a commit that takes too long is given up with all that wait behind it, and nothing of them is stored later", async () => {
+  const timeoutMs = 500;
+  const pool = await sessions(timeoutMs);
+  const hasty = new GroupCommit({ pool, timeoutMs, metrics, log });
+  const open = await holdTheTable();
+  const results = await Promise.allSettled(records(10).map((one) => hasty.accept(one)));
+  for (const result of results) {
+    const reason = expect.objectContaining({
+      status: 503,
+      code: "database-away",
+      retryAfterSeconds: expect.any(Number),
+    });
+    expect(result).toEqual({ status: "rejected", reason });
+  }
+  const waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+  await until("nobody waits for the table", async () => (await query(url, waits)).length === 0, DEADLINE);
+  await open();
+  expect(await hasty.accept(record("r0"))).toBe("new");
+  expect(await storedIds()).toEqual(["r0"]);
+}, 60_000);
+
 test("a record is on the disk before it is accepted: commits are synchronous, whatever the server's default", async () => {
   await query(url, `alter database "${new URL(url).pathname.slice(1)}" set synchronous_commit = off`);
-  const pool = await createPool(databaseSettings(libpqEnv(url)), 1, log, DURABLE);
-  cleanup.defer(() => pool.end());
+  const pool = await sessions(PATIENT_MS);
   const { rows } = await pool.query("show synchronous_commit");
   expect(rows).toEqual([{ synchronous_commit: "on" }]);
 }, 60_000);

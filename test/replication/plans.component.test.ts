@@ -67,7 +67,7 @@ const record = { recordId: "r", partition: "tv-aaa-0", subscriberId: "s", device
 test("no plan that a node keeps from when its tables were small reads a table whole", async () => {
   await makeTables("node-service", BY_KEY, "entities", "accounting");
   await pool.query("insert into entities values ('Subscriber', 's1', 1, '{}'); analyze entities");
-  await storeRecords(pool, [record]);
+  await storeRecords(pool, [record], 30_000);
   await commitPlan(pool, planBatch({ epoch: 0n, sequence: 0n }, []));
   await readPieces(pool, { accounts: new Set(["s1"]), devices: new Set(["d1"]), offerings: new Set(["o1"]) });
   await pool.query(`insert into entities select 'Subscriber', i, 1, '{}' from generate_series(1, ${ROWS}) i`);

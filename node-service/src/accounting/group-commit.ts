@@ -1,7 +1,7 @@
 import type { AccountingRecord } from "@aaa-cluster/contract";
-import { BY_KEY, isDataError, Problem } from "@aaa-cluster/service-kit";
+import { isDatabaseAway, isDataError, type Logger, Problem } from "@aaa-cluster/service-kit";
 import type pg from "pg";
-import { overloaded } from "../admission/problems.ts";
+import { overloaded, retryAfterSeconds } from "../admission/problems.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Acceptance, acceptancesOf, firstsOf } from "./group.ts";
 import { storeRecords } from "./outbox.ts";
@@ -9,8 +9,14 @@ import { storeRecords } from "./outbox.ts";
 /** How many records wait, and so how many go into one statement. */
 const MOST_WAITING = 2_000;
 
-/** What the server is told for the sessions of the pool: what it has answered is on the disk, whatever its own default. */
-export const DURABLE = `${BY_KEY} -c synchronous_commit=on`;
+export interface GroupCommitDeps {
+  /** Sessions for this alone, which are `durable`; one is used. */
+  readonly pool: pg.Pool;
+  /** How long the database may take for a commit. */
+  readonly timeoutMs: number;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
 
 interface Waiting {
   readonly record: AccountingRecord;
@@ -23,15 +29,12 @@ interface Waiting {
  * disk serves them all. One that the database refuses fails alone.
  */
 export class GroupCommit {
-  readonly #pool: pg.Pool;
-  readonly #metrics: Metrics;
+  readonly #deps: GroupCommitDeps;
   #waiting: Waiting[] = [];
   #isCommitting = false;
 
-  /** @param pool sessions for this alone, which are `DURABLE`; one is used */
-  constructor(pool: pg.Pool, metrics: Metrics) {
-    this.#pool = pool;
-    this.#metrics = metrics;
+  constructor(deps: GroupCommitDeps) {
+    this.#deps = deps;
   }
 
   /** Whether a record would be refused now because too many wait. */
@@ -44,8 +47,8 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when the record is safe, or another one is under its id. Rejects with Problem 503 when too many wait, with Problem
-   * 400 when the database refuses it, or with the error that leaves open whether it was stored.
+   * Resolves when the record is safe, or another one is under its id. Rejects with Problem 503 when too many wait, or when the
+   * database is away or takes too long, which leaves open whether it was stored; with Problem 400 when the database refuses it.
    */
   accept(record: AccountingRecord): Promise<Acceptance> {
     if (this.isFull) return Promise.reject(this.#refusal());
@@ -57,31 +60,38 @@ export class GroupCommit {
 
   /** For a record that was read while there still was room. */
   #refusal(): Problem {
-    this.#metrics.shed.inc({ reason: "accounting" });
+    this.#deps.metrics.shed.inc({ reason: "accounting" });
     return overloaded("too many accounting records wait for this node's disk");
   }
 
   async #commitAll(): Promise<void> {
     this.#isCommitting = true;
     while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      await this.#commit(group);
+      await this.#commit(this.#takeWaiting());
     }
     this.#isCommitting = false;
   }
 
+  #takeWaiting(): Waiting[] {
+    const group = this.#waiting;
+    this.#waiting = [];
+    return group;
+  }
+
   /** Never rejects. */
   async #commit(group: readonly Waiting[]): Promise<void> {
+    const { pool, timeoutMs, metrics } = this.#deps;
     const records = group.map(({ record }) => record);
-    const stop = this.#metrics.accountingCommitSeconds.startTimer();
+    const stop = metrics.accountingCommitSeconds.startTimer();
+    const began = performance.now();
     try {
-      const earlier = await storeRecords(this.#pool, firstsOf(records));
-      this.#metrics.accountingGroupSize.observe(group.length);
+      const earlier = await storeRecords(pool, firstsOf(records), timeoutMs);
+      metrics.accountingGroupSize.observe(group.length);
       const acceptances = acceptancesOf(records, earlier);
       for (const [index, { resolve }] of group.entries()) resolve(acceptances[index] as Acceptance);
     } catch (error) {
-      if (!isDataError(error)) for (const { reject } of group) reject(error);
+      if (isDatabaseAway(error)) this.#giveUp(group, error, performance.now() - began);
+      else if (!isDataError(error)) for (const { reject } of group) reject(error);
       else if (group.length === 1) group[0]?.reject(unstorable());
       // Whichever it is, it is not the fault of the others.
       else for (const half of halvesOf(group)) await this.#commit(half);
@@ -89,11 +99,25 @@ export class GroupCommit {
       stop();
     }
   }
+
+  /** Whoever waited behind a commit that took too long has waited long enough too. */
+  #giveUp(group: readonly Waiting[], error: unknown, tookMs: number): void {
+    const { timeoutMs, log } = this.#deps;
+    const behind = tookMs < timeoutMs ? [] : this.#takeWaiting();
+    log.error({ err: error, records: group.length, behind: behind.length }, "accounting records were not committed");
+    for (const { reject } of group) reject(uncertain());
+    for (const { reject } of behind) reject(uncertain());
+  }
 }
 
 function halvesOf<T>(things: readonly T[]): [T[], T[]] {
   const middle = Math.ceil(things.length / 2);
   return [things.slice(0, middle), things.slice(middle)];
+}
+
+function uncertain(): Problem {
+  const detail = "the database does not answer, so the record may be stored or not; send it again unchanged";
+  return new Problem(503, "database-away", detail, [], retryAfterSeconds());
 }
 
 function unstorable(): Problem {

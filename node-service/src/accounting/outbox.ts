@@ -4,13 +4,16 @@ import type pg from "pg";
 /**
  * Commits records, each with an id of its own, in one statement, with one flush of the disk. However often and from wherever
  * at once a record comes, it is stored once. Rejects with none of them stored when the database refuses one.
+ * @param timeoutMs how long the database may take until the session is given up, without knowing what became of them
  * @returns the records of which another or the same was there before under its id, as it was there
  */
 export async function storeRecords(
   pool: pg.Pool,
   records: readonly AccountingRecord[],
+  timeoutMs: number,
 ): Promise<ReadonlyMap<string, AccountingRecord>> {
-  const { rows } = await pool.query<{ record_id: string; record: AccountingRecord }>({
+  const statement: pg.QueryConfig & { query_timeout: number } = {
+    query_timeout: timeoutMs,
     name: "store-records",
     // The update changes nothing. It waits for whoever writes the same id now, and shows the row that is there.
     text: `
@@ -24,7 +27,8 @@ export async function storeRecords(
       select record_id, record from stored where not is_new`,
     // One text for all: an array of texts would be quoted here and read there, each by itself.
     values: [records.map(({ recordId }) => recordId), JSON.stringify(records)],
-  });
+  };
+  const { rows } = await pool.query<{ record_id: string; record: AccountingRecord }>(statement);
   return new Map(rows.map(({ record_id, record }) => [record_id, record]));
 }
 

@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { DURABLE } from "../../../node-service/src/accounting/group-commit.ts";
 import { storeRecords } from "../../../node-service/src/accounting/outbox.ts";
+import { durable } from "../../../node-service/src/accounting/settings.ts";
 import { UserError } from "../../lib/errors.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { medians, quantile, rounded } from "../../lib/statistics.ts";
@@ -17,6 +17,7 @@ const RECORDS = Number(process.env.RECORDS ?? 40_000);
 /** How many boxes report at the same time, so how many records the script commits together. */
 const BOXES = Number(process.env.BOXES ?? 256);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const COMMIT_TIMEOUT_MS = 60_000;
 
 /**
  * Stop records per second that a node on one core has committed when it answers, beside a bare script that commits the same
@@ -30,7 +31,7 @@ export async function bench(): Promise<object> {
   await using rabbitmq = await step("Start RabbitMQ", () => startRabbitmq());
   await using node = await step("Start a node on one core", () => startLoadedNode(rabbitmq, postgresql));
   const durability = await durabilityOf(node.pool);
-  await using script = poolOf(node, DURABLE);
+  await using script = poolOf(node, durable(COMMIT_TIMEOUT_MS));
   await step("Warm up", () => report(node, "warm-up", RECORDS / 4));
   const rounds: Round[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
@@ -88,7 +89,9 @@ async function durabilityOf(pool: pg.Pool) {
 async function limitOf(pool: pg.Pool, round: string): Promise<number> {
   const records = Array.from({ length: RECORDS }, (_, index) => recordAt(round, index, BOXES));
   const began = performance.now();
-  for (let from = 0; from < RECORDS; from += BOXES) await storeRecords(pool, records.slice(from, from + BOXES));
+  for (let from = 0; from < RECORDS; from += BOXES) {
+    await storeRecords(pool, records.slice(from, from + BOXES), COMMIT_TIMEOUT_MS);
+  }
   return RECORDS / ((performance.now() - began) / 1000);
 }
 
