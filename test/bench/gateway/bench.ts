@@ -55,6 +55,7 @@ export async function bench(): Promise<object> {
     calm_direct_p99_ms: rounded(answers.direct.p99_ms),
     calm_gateway_p50_ms: rounded(answers.gateway.p50_ms),
     calm_gateway_p99_ms: rounded(answers.gateway.p99_ms),
+    calm_left_out: rounded(Math.max(answers.direct.left_out, answers.gateway.left_out)),
     calm_per_s: RATE,
     population: POPULATION,
     lanes: LANES,
