@@ -4,14 +4,10 @@ import { step } from "../../lib/steps.ts";
 import { startBareServer } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
 import type { Figures } from "../boxes/measure.ts";
-import type { NodeUnderLoad } from "../boxes/node.ts";
-import { boxOfPopulation } from "../boxes/population.ts";
 import { prepareNode } from "../boxes/prepare.ts";
-import { rawRequest } from "../boxes/raw-http.ts";
 import type { Subject } from "../boxes/subject.ts";
 import { startFreeradius } from "../radius/freeradius.ts";
-import { requestOf } from "./routes.ts";
-import { authorizations } from "./subject.ts";
+import { authorizations, authorizeRequests } from "./subject.ts";
 
 const POPULATION = Number(process.env.POPULATION ?? 100_000);
 const SECONDS = Number(process.env.SECONDS ?? 8);
@@ -30,7 +26,7 @@ const LANES = Number(process.env.LANES ?? 64);
 export async function bench(): Promise<object> {
   await using owned = new AsyncDisposableStack();
   const node = await prepareNode(owned, POPULATION);
-  const requests = await step("Give each box a token", () => requestsOf(node));
+  const requests = await step("Give each box a token", () => authorizeRequests(node, POPULATION));
   const bare = owned.use(await startBareServer(new URL("./routes.ts", import.meta.url).pathname));
   const port = Number(new URL(node.url).port);
   const subjects = {
@@ -65,14 +61,6 @@ export async function bench(): Promise<object> {
 
 const radius = (backend: "sql" | "files"): ReturnType<typeof startFreeradius> =>
   step(`Start FreeRADIUS with ${backend}`, () => startFreeradius({ backend, population: POPULATION }));
-
-async function requestsOf({ accessToken }: NodeUnderLoad): Promise<Buffer[]> {
-  const requests: Buffer[] = [];
-  for (let index = 0; index < POPULATION; index += 1) {
-    requests.push(rawRequest("/v1/authorize", requestOf(await accessToken(boxOfPopulation(index)))));
-  }
-  return requests;
-}
 
 /** Lets every box of the population ask once. */
 async function onceEach({ once, cpu }: Subject): Promise<{ perSecond: number; perCpuSecond: number }> {

@@ -1,5 +1,8 @@
-import { RawHttp } from "../boxes/raw-http.ts";
+import type { NodeUnderLoad } from "../boxes/node.ts";
+import { boxOfPopulation } from "../boxes/population.ts";
+import { RawHttp, rawRequest } from "../boxes/raw-http.ts";
 import type { Cpu, Subject } from "../boxes/subject.ts";
+import { requestOf } from "./routes.ts";
 
 /** Something that answers HTTP with a permission to whatever one of the requests it is asked. */
 export interface Authorizer {
@@ -25,4 +28,13 @@ export function authorizations({ name, port, cpu }: Authorizer, requests: readon
       for (const connection of await Promise.all(connections)) await connection[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What each box of a population sends, with an access token of its own. */
+export async function authorizeRequests({ accessToken }: NodeUnderLoad, population: number): Promise<Buffer[]> {
+  const requests: Buffer[] = [];
+  for (let index = 0; index < population; index += 1) {
+    requests.push(rawRequest("/v1/authorize", requestOf(await accessToken(boxOfPopulation(index)))));
+  }
+  return requests;
 }

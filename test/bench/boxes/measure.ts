@@ -25,18 +25,27 @@ export interface Figures {
 // Prime, and more than any neighbourhood on a page of a table.
 const STRIDE = 7_919;
 
+/** Gives one box of a population after the other, for ever. */
+export function boxesOf(population: number): () => number {
+  let box = 0;
+  return () => {
+    box = (box + STRIDE) % population;
+    return box;
+  };
+}
+
 /** Loads a subject in closed loop. Rejects with the first failure: a subject that answers wrongly is not to be compared. */
 export async function measure(subject: Subject, { lanes, seconds, population }: Load): Promise<Figures> {
   const latencies = new Latencies();
-  let [done, box] = [0, 0];
+  const nextBox = boxesOf(population);
+  let done = 0;
   const cpuBefore = await subject.cpu();
   const loadBefore = process.cpuUsage();
   const began = performance.now();
   const end = began + seconds * 1000;
   const inLane = async (lane: number): Promise<void> => {
     for (let now = performance.now(); now < end; ) {
-      box = (box + STRIDE) % population;
-      await subject.once(lane, box);
+      await subject.once(lane, nextBox());
       const then = now;
       now = performance.now();
       latencies.record(now - then);
