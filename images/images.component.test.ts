@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { Client } from "pg";
 import { until } from "../test/lib/until.ts";
-import { type ContainerOptions, startContainer } from "../test/services/container.ts";
+import { type Container, type ContainerOptions, startContainer } from "../test/services/container.ts";
 import { ownedFolder, removeFolder } from "../test/services/folders.ts";
 import { freshDatabase, freshVhost } from "../test/services/fresh.ts";
 import { freePorts } from "../test/services/ports.ts";
@@ -76,6 +76,27 @@ describe("postgresql", () => {
     const url = postgresqlUrl(port, "box", "aaa");
     await second.until("answers", () => withClient(url, (client) => client.query("SELECT 1")));
     expect(existsSync(join(data, "pgdata.partial"))).toBe(false);
+  });
+
+  test("waits until another one that has the same data has ended, and may be ended itself meanwhile", async () => {
+    const [data, [port = 0, other = 0]] = [await folder(), await freePorts(2)];
+    const url = (of: number): string => postgresqlUrl(of, "box", "aaa");
+    const answers = (of: number) => withClient(url(of), (client) => client.query("SELECT 1"));
+    const first = await startContainer(options(data, port));
+    await first.until("answers", () => answers(port));
+    const waits = async (one: Container) => {
+      await one.until("waits", async () => expect(one.log()).toContain("waiting for another PostgreSQL"));
+    };
+    const second = await startContainer(options(data, other));
+    await waits(second);
+    await second.signal("SIGTERM");
+    expect(await second.exited).toBe(143);
+
+    await using third = await startContainer(options(data, other));
+    await waits(third);
+    await first.signal("SIGKILL");
+    await first.exited;
+    await third.until("answers", () => answers(other));
   });
 
   test("leaves data alone that it did not make", async () => {

@@ -17,7 +17,7 @@ give_up() {
   exit 1
 }
 
-# Whoever was killed has left it behind, and would go on to answer for it.
+# Whoever was killed may have left it behind, and would go on to answer for it.
 let_go() { ip address delete "$VIRTUAL_IP/$prefix" dev "$INTERFACE" 2>/dev/null || true; }
 
 # The hardware address of a neighbour, if it answers. Anything that is sent makes the kernel ask for it.
@@ -51,14 +51,33 @@ is_usable() {
   [ "$status" = 200 ]
 } 2>/dev/null
 
-# keepalived itself may run no script: changing its groups, as it does for one, takes another capability.
+# The kernel takes the address away by itself when nobody says for so long that it is held: whoever might have taken it away
+# may be dead or stand still, and two would answer for it.
+hold() {
+  ip address change "$VIRTUAL_IP/$prefix" dev "$INTERFACE" valid_lft "$LIFETIME" preferred_lft "$LIFETIME" 2>/dev/null || true
+}
+LIFETIME=2
+
+# Whether keepalived does anything: one that was stopped does not know what has become of its address.
+is_awake() {
+  local pid status
+  read -r pid < "$state/vrrp.pid" && read -r status < "/proc/$pid/stat" && [[ $status != *") T "* ]]
+} 2>/dev/null
+
+# Tells keepalived whether HAProxy is usable, and holds the address while keepalived says that it is the master. keepalived
+# itself may run no script: changing its groups, as it does for one, takes another capability.
 watch_haproxy() {
-  local was=1 now never
-  exec {never}<> <(:)
+  local was=1 now holds=no is
   while true; do
     if is_usable; then now=0; else now=1; fi
     if [ "$now" != "$was" ]; then echo "$now" > "$fault"; was=$now; fi
-    read -rt 0.2 <&"$never" || true
+    if [ $holds = yes ]; then
+      if [ $now = 1 ]; then let_go; elif is_awake; then hold; fi
+    fi
+    # Lines such as: INSTANCE "gateway" MASTER 250
+    while read -rt 0.2 _ _ is _ <&"$states"; do
+      if [ "$is" = MASTER ]; then holds=yes; else holds=no; let_go; fi
+    done || true
   done
 }
 
@@ -88,8 +107,10 @@ if [ ! -s "$peers" ]; then echo "waiting for another candidate in $CANDIDATES"; 
 until find_peers || [ -s "$peers" ]; do sleep 1; done
 look_for_strangers
 
-rm -f "$state"/*.pid
+rm -f "$state"/*.pid "$state/states"
 echo 1 > "$fault"
+mkfifo "$state/states"
+exec {states}<> "$state/states"
 watch_haproxy &
 watcher=$!
 keepalived --dont-fork --vrrp --log-console --use-file="$config" --config-id="$POD_NAME" \

@@ -32,5 +32,19 @@ initialize() {
   mv "$partial" "$PGDATA"
 }
 
+# A pod that was deleted by force has a successor before its own PostgreSQL has ended. Two of them would ruin the data, and
+# what PostgreSQL itself does against that compares process ids, which mean nothing between containers. Every process of
+# PostgreSQL keeps the lock.
+alone() {
+  exec 9> "$PGDATA.lock"
+  flock --nonblock 9 && return
+  echo "waiting for another PostgreSQL that still uses $PGDATA"
+  flock 9 &
+  trap 'kill $! 2>/dev/null; exit 143' TERM INT
+  wait $!
+  trap - TERM INT
+}
+
+alone
 [ -s "$PGDATA/PG_VERSION" ] || initialize
 exec postgres -D "$PGDATA" "$@"

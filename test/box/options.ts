@@ -61,7 +61,7 @@ export interface Options {
   readonly json: boolean;
   /** Null for that of the cluster which make up has made. */
   readonly gatewayUrl: string | null;
-  readonly scenario: Omit<Scenario, "gatewayUrl" | "run">;
+  readonly scenario: Omit<Scenario, "gatewayUrl" | "run"> & { readonly phases: readonly Phase[] };
 }
 
 /** Pure: reads the command line. Throws UserError, which says what to write instead. */

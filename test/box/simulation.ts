@@ -20,7 +20,7 @@ export type Phase =
 export interface Scenario {
   readonly gatewayUrl: string;
   readonly boxes: readonly Identity[];
-  readonly phases: readonly Phase[];
+  readonly phases: Iterable<Phase>;
   readonly habits: Habits;
   readonly seed: number;
   readonly run: string;

@@ -86,6 +86,7 @@ test.each([
     "says that it is not ready",
     (_: unknown, response: { writeHead(status: number): { end(): void } }) => response.writeHead(503).end(),
   ],
+  ["stands still", () => {}],
 ])("a node that %s costs boxes nothing", async (_, answer) => {
   await using bad = await aPod((request, response) => answer(request.socket, response));
   await using good = await aPod((_request, response) => response.end("permit"));
@@ -97,6 +98,28 @@ test.each([
     }),
   );
   expect(answers).toEqual(Array.from({ length: 20 }, () => [200, "permit"]));
+});
+
+test("what a pod was asked before it said that it is about to end is answered", async () => {
+  let isReady = true;
+  let answer: (() => void) | undefined;
+  const server = createServer((request, response) => {
+    if (request.url === "/readyz") response.writeHead(isReady ? 200 : 503).end();
+    else answer = () => response.end("done");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  try {
+    await using gateway = await startGateway(gatewayOf("oss-gateway"), [portOf(server)]);
+    const answered = fetch(`http://127.0.0.1:${gateway.port}/v1/subscribers`, { method: "POST" });
+    await until("the pod was asked", () => answer !== undefined, SOON);
+    isReady = false;
+    await until("the pod is known to be about to end", async () => (await serversUp(gateway)) === 0, SOON);
+    answer?.();
+    expect((await answered).status).toBe(200);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test("what OSS may have done already is not sent again, but for what it knows by its idempotency key", async () => {
@@ -113,7 +136,7 @@ test("what OSS may have done already is not sent again, but for what it knows by
   expect(await send("POST")).toBe(502);
   expect(seen.splice(0)).toEqual(["POST without a key"]);
   expect(await send("POST", { "idempotency-key": "k" })).toBe(502);
-  expect(seen.splice(0)).toEqual(["POST k", "POST k", "POST k"]);
+  expect(seen.splice(0)).toEqual(["POST k", "POST k", "POST k", "POST k"]);
   expect(await send("GET")).toBe(502);
-  expect(seen).toHaveLength(3);
+  expect(seen).toHaveLength(4);
 });

@@ -1,17 +1,32 @@
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** One question: when it was asked, and whether it was answered. */
+/** One question: when it was asked, and what became of it. */
 interface Probe {
   readonly at: number;
-  readonly answered: boolean;
+  outcome: Outcome;
+  /** Resolves when it has an outcome. */
+  readonly over: Promise<void>;
+}
+
+/** Why a question was not answered; the answer that a box wants is `answered`. */
+export type Outcome = "answered" | "unanswered yet" | "refused" | "reset" | "timeout" | `HTTP ${number}` | "other";
+
+/** What became of the questions since a moment. */
+export interface Failures {
+  readonly asked: number;
+  readonly failed: number;
+  /** By why they failed: how many there were, and the first and the last, in milliseconds after that moment. */
+  readonly kinds: Readonly<
+    Record<string, { readonly count: number; readonly firstMs: number; readonly lastMs: number }>
+  >;
 }
 
 const EVERY_MS = 20;
 /** Shorter than a box waits, to see that nobody answers. */
 const TIMEOUT_MS = 250;
 
-/** Asks again and again, each time by a connection of its own, until it is disposed of. */
+/** Asks again and again, each time by a connection of its own, until it is disposed of. It never asks the same twice. */
 export class Prober implements AsyncDisposable {
   readonly #probes: Probe[] = [];
   readonly #running: Promise<void>;
@@ -21,25 +36,31 @@ export class Prober implements AsyncDisposable {
     this.#running = this.#run(url, timeoutMs);
   }
 
-  /** How long after a moment nobody answered the questions that were asked since; 0 when every one was answered. */
+  /** From the first question since a moment that was not answered to the first one after which all were; 0 without any. */
   outageMs(since: number): number {
-    const asked = this.#probes.filter(({ at }) => at >= since);
-    const lastFailure = asked.findLastIndex(({ answered }) => !answered);
-    if (lastFailure === -1) return 0;
-    const next = asked[lastFailure + 1];
-    return next === undefined ? Number.POSITIVE_INFINITY : next.at - since;
+    const asked = this.#since(since);
+    const first = asked.find(({ outcome }) => outcome !== "answered");
+    if (first === undefined) return 0;
+    const next = asked[asked.findLastIndex(({ outcome }) => outcome !== "answered") + 1];
+    return next === undefined ? Number.POSITIVE_INFINITY : next.at - first.at;
   }
 
-  /** How many of the questions since a moment were asked, and not answered. */
-  failuresSince(since: number): { readonly asked: number; readonly failed: number } {
-    const asked = this.#probes.filter(({ at }) => at >= since);
-    return { asked: asked.length, failed: asked.filter(({ answered }) => !answered).length };
+  /** What became of the questions that were asked since a moment until now, once all of them have an outcome. */
+  async failuresSince(since: number): Promise<Failures> {
+    const asked = this.#since(since);
+    await Promise.all(asked.map(({ over }) => over));
+    const failed = asked.filter(({ outcome }) => outcome !== "answered");
+    const kinds = [...Map.groupBy(failed, ({ outcome }) => outcome)].map(([kind, probes]) => {
+      const times = probes.map(({ at }) => Math.round(at - since));
+      return [kind, { count: probes.length, firstMs: Math.min(...times), lastMs: Math.max(...times) }];
+    });
+    return { asked: asked.length, failed: failed.length, kinds: Object.fromEntries(kinds) };
   }
 
   /** Whether all questions of the last so many milliseconds were answered. */
   isWell(lastMs: number): boolean {
-    const { asked, failed } = this.failuresSince(performance.now() - lastMs);
-    return asked > 0 && failed === 0;
+    const asked = this.#since(performance.now() - lastMs);
+    return asked.length > 0 && asked.every(({ outcome }) => outcome === "answered");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -47,31 +68,51 @@ export class Prober implements AsyncDisposable {
     await this.#running;
   }
 
+  #since(moment: number): readonly Probe[] {
+    return this.#probes.filter(({ at }) => at >= moment);
+  }
+
   async #run(url: string, timeoutMs: number): Promise<void> {
-    const asked: Promise<void>[] = [];
     while (!this.#stopped) {
-      const probe = { at: performance.now(), answered: false };
-      this.#probes.push(probe);
-      asked.push(
-        answers(url, timeoutMs).then((answered) => {
-          probe.answered = answered;
+      const asked = ask(url, timeoutMs);
+      const probe: Probe = {
+        at: performance.now(),
+        outcome: "unanswered yet",
+        over: asked.then((outcome) => {
+          probe.outcome = outcome;
         }),
-      );
+      };
+      this.#probes.push(probe);
       await sleep(EVERY_MS);
     }
-    await Promise.all(asked);
+    await Promise.all(this.#probes.map(({ over }) => over));
   }
 }
 
 /** Whether a box is answered there at all: what it sends is refused, which is an answer too. */
-function answers(url: string, timeout: number): Promise<boolean> {
+function ask(url: string, timeout: number): Promise<Outcome> {
   return new Promise((resolve) => {
-    const request = http.request(url, { method: "POST", agent: false, timeout }, (response) => {
+    const request = http.request(url, { method: "POST", agent: false }, (response) => {
+      const { statusCode = 500 } = response;
+      response.on("error", (error) => done(kindOf(error)));
+      response.on("end", () => done(statusCode < 500 ? "answered" : `HTTP ${statusCode}`));
       response.resume();
-      resolve((response.statusCode ?? 500) < 500);
     });
-    request.on("timeout", () => request.destroy());
-    request.on("error", () => resolve(false));
+    const timer = setTimeout(() => {
+      done("timeout");
+      request.destroy();
+    }, timeout);
+    const done = (outcome: Outcome): void => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    request.on("error", (error) => done(kindOf(error)));
     request.end();
   });
+}
+
+function kindOf({ code }: NodeJS.ErrnoException): Outcome {
+  if (code === "ECONNREFUSED") return "refused";
+  if (code === "ECONNRESET" || code === "EPIPE") return "reset";
+  return code === "ETIMEDOUT" ? "timeout" : "other";
 }

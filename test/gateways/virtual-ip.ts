@@ -1,21 +1,40 @@
-import { readFile } from "node:fs/promises";
+import { PORTS } from "../../operator/src/cluster/names.ts";
 import type { NodeLayout } from "../cluster/local/layout.ts";
 import { NODES } from "../cluster/local/layout.ts";
+import { type AaaCluster, conditionOf } from "../lib/aaa-cluster.ts";
 import type { Kubectl } from "../lib/kubectl.ts";
-import { run, succeeds } from "../lib/run.ts";
+import { run } from "../lib/run.ts";
 import { until } from "../lib/until.ts";
 
-/** A virtual IP on the three nodes of the local Kubernetes: who has it there, and ways to take it from them. */
+/** Virtual IPs on the three nodes of the local Kubernetes: who has them there. */
 
-/** A free address of the nodes' network. */
+/** Free addresses of the nodes' network, for the AAA gateway and the broker gateway. */
 export const VIRTUAL_IP = "10.99.0.200";
+export const BROKER_VIRTUAL_IP = "10.99.0.201";
 
-/** The nodes that have the virtual IP, as their kernels say. */
-export async function holders(): Promise<readonly string[]> {
+const MINUTE_MS = 60_000;
+
+/** A gateway in Keepalived mode on all three nodes, as a spec has it. */
+export const virtualGateway = (virtualIP: string) => ({
+  mode: "Keepalived",
+  replicas: NODES.length,
+  virtualIP,
+  interface: "eth0",
+  preemptDelaySeconds: 2,
+});
+
+/** What a merge patch needs to make a gateway as it was before it got a virtual IP. */
+export function withoutVirtualIP(before: object): object {
+  const fields = Object.keys({ ...virtualGateway(""), advertIntervalMilliseconds: 0 });
+  return { ...Object.fromEntries(fields.map((field) => [field, null])), ...before };
+}
+
+/** The nodes that have a virtual IP, as their kernels say. */
+export async function holders(virtualIP = VIRTUAL_IP): Promise<readonly string[]> {
   const found = await Promise.all(
     NODES.map(async ({ name, namespace }) => {
       const addresses = await run("ip", ["-netns", namespace, "-4", "-brief", "address", "show", "dev", "eth0"]);
-      return addresses.includes(`${VIRTUAL_IP}/`) ? [name] : [];
+      return addresses.includes(`${virtualIP}/`) ? [name] : [];
     }),
   );
   return found.flat();
@@ -32,8 +51,8 @@ export async function candidateNodes(kubectl: Kubectl): Promise<readonly NodeLay
   });
 }
 
-/** Waits until this node has the virtual IP, and no other. */
-export function heldBy({ name }: NodeLayout, deadlineMs = 60_000): Promise<unknown> {
+/** Waits until this node has the virtual IP of the AAA gateway, and no other. */
+export function heldBy({ name }: NodeLayout, deadlineMs = MINUTE_MS): Promise<unknown> {
   const isHeld = async (): Promise<boolean> => {
     const found = (await holders()).join();
     if (found !== name) throw new Error(`held by ${found}`);
@@ -42,33 +61,42 @@ export function heldBy({ name }: NodeLayout, deadlineMs = 60_000): Promise<unkno
   return until(`${VIRTUAL_IP} is held by ${name} alone`, isHeld, { deadlineMs, intervalMs: 200 });
 }
 
-/** Something that takes the virtual IP from its holder. */
-export interface Fault {
-  /** Resolves as soon as it is done. */
-  strike(holder: NodeLayout): Promise<void>;
-  heal(holder: NodeLayout): Promise<void>;
+/** Changes gateways in the spec of an AaaCluster, and waits until the operator has done all of it. */
+export async function changeGateways(
+  tv: AaaCluster,
+  { aaa, broker }: { readonly aaa?: object; readonly broker?: object },
+): Promise<void> {
+  const spec = {
+    ...(aaa === undefined ? {} : { nodes: { gateway: aaa } }),
+    ...(broker === undefined ? {} : { broker: { gateway: broker } }),
+  };
+  await tv.kubectl.run(["patch", "aaacluster", tv.name, "--type=merge", `--patch=${JSON.stringify({ spec })}`]);
+  const isSeen = async (): Promise<boolean> => {
+    const cluster = await tv.get();
+    return (
+      cluster.status.observedGeneration === cluster.metadata.generation &&
+      conditionOf(cluster, "Reconciling")?.status === "False"
+    );
+  };
+  await until("the operator has seen it", isSeen, { deadlineMs: MINUTE_MS });
+  await tv.ready(5 * MINUTE_MS);
 }
 
-const nothing = async (): Promise<void> => {};
-
-export const cutCable: Fault = {
-  strike: async ({ cable }) => void (await run("ip", ["link", "set", cable, "down"])),
-  heal: async ({ cable }) => void (await run("ip", ["link", "set", cable, "up"])),
-};
-export const killHaproxy: Fault = { strike: (node) => killOn(node, "haproxy"), heal: nothing };
-export const killKeepalived: Fault = { strike: (node) => killOn(node, "keepalived"), heal: nothing };
-
-/** Kills the processes of this name that are on the node's own network, as those of candidates are; containers restart. */
-async function killOn({ name, namespace }: NodeLayout, command: string): Promise<void> {
-  const pids = (await run("ip", ["netns", "pids", namespace])).trim().split("\n").map(Number);
-  const named = await Promise.all(
-    pids.map(async (pid) => {
-      const comm = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
-      return comm.trim() === command ? [pid] : [];
-    }),
-  );
-  const found = named.flat();
-  if (found.length === 0) throw new Error(`no ${command} on the network of ${name}`);
-  // Those that go with another one are not there any more.
-  await succeeds("kill", ["-KILL", ...found.map(String)]);
+/** Waits until every candidate of the AAA gateway knows so many AAA nodes that answer. */
+export async function everyCandidateKnows(tv: AaaCluster, count: number, deadlineMs = MINUTE_MS): Promise<void> {
+  const { status } = await tv.get();
+  const gateway = status.gateways.find(({ name }: { name: string }) => name === `${tv.name}-aaa-gateway`);
+  const nodes = await candidateNodes(tv.kubectl);
+  const known = ({ address }: NodeLayout): Promise<number> =>
+    fetch(`http://${address}:${PORTS.keepalivedHealth + gateway.virtualRouterID}/v1/gateway`, {
+      signal: AbortSignal.timeout(1_000),
+    })
+      .then((answer) => answer.json())
+      .then((said) => (said as { servers: number }).servers);
+  const doAll = async (): Promise<boolean> => {
+    const counts = await Promise.all(nodes.map(known));
+    if (counts.some((one) => one !== count)) throw new Error(`they know ${counts.join(", ")}`);
+    return true;
+  };
+  await until(`every candidate knows ${count} AAA nodes`, doAll, { deadlineMs, intervalMs: 100 });
 }

@@ -1,21 +1,34 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { chooseCluster } from "../../cluster/choose.ts";
-import { Prober } from "../../gateways/prober.ts";
+import type { NodeLayout } from "../../cluster/local/layout.ts";
 import {
-  candidateNodes,
+  AAA_PODS,
   cutCable,
+  drain,
   type Fault,
-  heldBy,
+  GATEWAY_PODS,
   killHaproxy,
   killKeepalived,
+  killNode,
+  pause,
+  stopBackends,
+} from "../../gateways/faults.ts";
+import { type Effects, Load } from "../../gateways/load.ts";
+import {
+  BROKER_VIRTUAL_IP,
+  candidateNodes,
+  changeGateways,
+  everyCandidateKnows,
+  heldBy,
   VIRTUAL_IP,
+  virtualGateway,
+  withoutVirtualIP,
 } from "../../gateways/virtual-ip.ts";
-import { AaaCluster, conditionOf } from "../../lib/aaa-cluster.ts";
+import { AaaCluster } from "../../lib/aaa-cluster.ts";
 import { UserError } from "../../lib/errors.ts";
-import type { KubernetesObject } from "../../lib/kubectl.ts";
 import { median, rounded } from "../../lib/statistics.ts";
 import { say, step } from "../../lib/steps.ts";
-import { until } from "../../lib/until.ts";
+import { heading, type Result, rowOf, sumOf } from "./table.ts";
 
 const RUNS = Number(process.env.RUNS ?? 10);
 const MINUTE_MS = 60_000;
@@ -23,105 +36,121 @@ const KEEPALIVED_DEFAULT_MS = 1_000;
 const OURS_MS = 200;
 
 /**
- * How long boxes are not answered when the holder of the virtual IP is lost: a box asks every 20 ms, each time anew. On
- * the cluster of `make up`, whose AAA gateway is in Keepalived mode meanwhile. RUNS changes how often each fault strikes.
+ * What boxes and a publisher notice when the holder of the virtual IP is lost, in whatever way. On the cluster of `make up`,
+ * whose AAA and broker gateways are in Keepalived mode meanwhile. RUNS changes how often each fault strikes.
  */
 export async function bench(): Promise<object> {
   const cluster = chooseCluster();
   if (cluster.kind !== "local")
     throw new UserError("this bench cuts cables", "run it with CLUSTER=local, after make up");
   const tv = new AaaCluster(cluster.access, "aaa");
-  const before = (await tv.get()).spec.nodes.gateway as object;
+  const { broker, nodes } = (await tv.get()).spec;
   try {
-    await step("The AAA gateway in Keepalived mode", () => keepalived(tv, OURS_MS));
-    const cut = await outages(tv, "the holder's cable is cut", cutCable);
-    const haproxy = await outages(tv, "the holder's HAProxy is killed", killHaproxy);
-    const vrrp = await outages(tv, "the holder's keepalived is killed", killKeepalived);
-    const { asked, failed } = await step("AAA pods killed", () => killedPods(tv));
-    await step("The same with keepalived's default interval", () => keepalived(tv, KEEPALIVED_DEFAULT_MS));
-    const defaults = await outages(tv, "the holder's cable is cut", cutCable);
-    return {
-      runs: RUNS,
-      pod_kill_requests: asked,
-      keepalived_median_s: seconds(median(vrrp)),
-      keepalived_max_s: seconds(Math.max(...vrrp)),
-      haproxy_max_s: seconds(Math.max(...haproxy)),
-      default_cut_median_s: seconds(median(defaults)),
-      cut_median_s: seconds(median(cut)),
-      cut_max_s: seconds(Math.max(...cut)),
-      haproxy_median_s: seconds(median(haproxy)),
-      pod_kill_failed_requests: failed,
-      default_ratio: rounded(median(defaults) / median(cut)),
-    };
+    await step("The AAA and the broker gateway in Keepalived mode", () => keepalived(tv, OURS_MS));
+    const [first] = await candidateNodes(tv.kubectl);
+    if (first === undefined) throw new Error("no candidate");
+    await heldBy(first);
+    return await measure(tv, first);
   } finally {
-    const absent = Object.fromEntries(Object.keys(virtual(OURS_MS)).map((field) => [field, null]));
-    await patch(tv, { ...absent, ...before });
+    await changeGateways(tv, { aaa: withoutVirtualIP(nodes.gateway), broker: withoutVirtualIP(broker.gateway) });
   }
+}
+
+async function measure(tv: AaaCluster, first: NodeLayout): Promise<object> {
+  await using load = await Load.start(tv);
+  const strike = (fault: Fault) => struck(tv, load, first, fault);
+  say(heading());
+  const cut = await strike(cutCable);
+  const haproxy = await strike(killHaproxy);
+  const vrrp = await strike(killKeepalived);
+  const paused = await strike(pause);
+  const drained = await strike(drain(tv.kubectl, GATEWAY_PODS));
+  const stopped = await strike(stopBackends(tv.kubectl, AAA_PODS));
+  const dead = await strike(killNode);
+  const killed = await podsKilled(tv, load);
+  await keepalived(tv, KEEPALIVED_DEFAULT_MS);
+  const defaults = await strike({ ...cutCable, name: "with keepalived's default interval its cable is cut" });
+  await tv.converged((await tv.nodes()).length, 2 * MINUTE_MS);
+  const { confirmed, connections } = load.publisher;
+  const lost = await load.publisher.lost();
+  say(`${confirmed} messages were confirmed over ${connections} connections; ${lost.length} of them are lost`);
+  const all = [cut, haproxy, vrrp, paused, drained, stopped, dead, killed, defaults];
+  return {
+    runs: RUNS,
+    keepalived_median_s: medianOf(vrrp),
+    keepalived_max_s: maxOf(vrrp),
+    haproxy_max_s: maxOf(haproxy),
+    paused_max_s: maxOf(paused),
+    drained_max_s: maxOf(drained),
+    stopped_backends_max_s: maxOf(stopped),
+    dead_node_median_s: medianOf(dead),
+    dead_node_max_s: maxOf(dead),
+    default_cut_median_s: medianOf(defaults),
+    pod_kill_requests: sumOf(killed, ({ bare }) => bare.asked),
+    two_holders_max_s: seconds(Math.max(...all.flatMap((one) => one.effects.map(({ heldTwiceMs }) => heldTwiceMs)))),
+    box_requests_given_up: all.reduce((sum, one) => sum + sumOf(one, ({ boxes }) => boxes.givenUp), 0),
+    confirmed_messages: confirmed,
+    lost_confirms: lost.length,
+    cut_median_s: medianOf(cut),
+    cut_max_s: maxOf(cut),
+    haproxy_median_s: medianOf(haproxy),
+    pod_kill_failed_requests: sumOf(killed, ({ bare }) => bare.failed),
+    default_ratio: rounded(medianOf(defaults) / medianOf(cut)),
+  };
 }
 
 const seconds = (milliseconds: number): number => rounded(milliseconds / 1000);
+const outages = ({ effects }: Result): number[] => effects.map(({ outageMs }) => outageMs);
+const medianOf = (result: Result): number => seconds(median(outages(result)));
+const maxOf = (result: Result): number => seconds(Math.max(...outages(result)));
 
-const virtual = (advertIntervalMilliseconds: number) => ({
-  mode: "Keepalived",
-  replicas: 3,
-  virtualIP: VIRTUAL_IP,
-  interface: "eth0",
-  advertIntervalMilliseconds,
-  preemptDelaySeconds: 2,
-  service: { type: "ClusterIP", nodePort: null },
-});
-
-function patch(tv: AaaCluster, gateway: object): Promise<string> {
-  const merge = `--patch=${JSON.stringify({ spec: { nodes: { gateway } } })}`;
-  return tv.kubectl.run(["patch", "aaacluster", tv.name, "--type=merge", merge]);
+async function keepalived(tv: AaaCluster, advertIntervalMilliseconds: number): Promise<void> {
+  const service = { type: "ClusterIP", nodePort: null };
+  const gateway = (virtualIP: string) => ({ ...virtualGateway(virtualIP), advertIntervalMilliseconds, service });
+  await changeGateways(tv, { aaa: gateway(VIRTUAL_IP), broker: gateway(BROKER_VIRTUAL_IP) });
 }
 
-async function keepalived(tv: AaaCluster, intervalMs: number): Promise<void> {
-  await patch(tv, virtual(intervalMs));
-  await until("the operator has seen it", async () => isSeen(await tv.get()), { deadlineMs: MINUTE_MS });
-  await tv.ready(5 * MINUTE_MS);
-  const [first] = await candidateNodes(tv.kubectl);
-  if (first === undefined) throw new Error("no candidate");
-  await heldBy(first, MINUTE_MS);
-}
-
-const isSeen = ({ metadata, status }: KubernetesObject): boolean =>
-  status.observedGeneration === metadata.generation &&
-  conditionOf({ metadata, status }, "Reconciling")?.status === "False";
-
-/** Strikes RUNS times, each time when all is well; how long boxes were not answered, in milliseconds. */
-async function outages(tv: AaaCluster, what: string, fault: Fault): Promise<number[]> {
-  const [first] = await candidateNodes(tv.kubectl);
-  if (first === undefined) throw new Error("no candidate");
-  await using prober = new Prober(`http://${VIRTUAL_IP}:6060/v1/authorize`);
-  const found: number[] = [];
-  for (let index = 0; index < RUNS; index += 1) {
-    await heldBy(first, 8 * MINUTE_MS);
-    await until("boxes are answered", () => prober.isWell(2_000), { deadlineMs: 2 * MINUTE_MS });
-    const since = performance.now();
+/** Strikes RUNS times, each time when all is well. Rejects unless the address is with the first candidate each time. */
+async function struck(tv: AaaCluster, load: Load, first: NodeLayout, fault: Fault): Promise<Result> {
+  const nodes = (await tv.nodes()).length;
+  const effects: Effects[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    await tv.ready(5 * MINUTE_MS);
+    await everyCandidateKnows(tv, nodes);
+    await load.well(MINUTE_MS);
+    const since = load.begin();
     await fault.strike(first);
-    await sleep(500);
-    await until("boxes are answered again", () => prober.isWell(500), { deadlineMs: MINUTE_MS, intervalMs: 50 });
-    found.push(prober.outageMs(since));
-    await fault.heal(first);
+    let outageMs: number;
+    try {
+      await sleep(500);
+      await load.well(MINUTE_MS);
+      outageMs = load.outageMs(since);
+    } finally {
+      await fault.heal(first);
+    }
+    await heldBy(first, 5 * MINUTE_MS);
+    await load.well(MINUTE_MS);
+    effects.push({ ...(await load.since(since)), outageMs });
   }
-  say(`  ${what}: ${found.map((one) => `${seconds(one)} s`).join(", ")}`);
-  return found;
+  const result = { name: fault.name, effects };
+  say(rowOf(result));
+  return result;
 }
 
-/** How long a box waits for an answer. */
-const BOX_TIMEOUT_MS = 5_000;
-
-/** Deletes AAA pods as if they had died, one by one, while boxes ask. */
-async function killedPods(tv: AaaCluster): Promise<{ readonly asked: number; readonly failed: number }> {
-  await using prober = new Prober(`http://${VIRTUAL_IP}:6060/v1/authorize`, BOX_TIMEOUT_MS);
-  const since = performance.now();
-  for (const ordinal of [0, 1]) {
-    await tv.ready(3 * MINUTE_MS);
-    await sleep(2_000);
-    await tv.kubectl.run(["delete", "pod", `${tv.name}-aaa-${ordinal}`, "--grace-period=0", "--force"]);
+/** Deletes AAA pods as if they had died, one after the other. */
+async function podsKilled(tv: AaaCluster, load: Load): Promise<Result> {
+  const nodes = (await tv.nodes()).length;
+  const effects: Effects[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    await tv.ready(5 * MINUTE_MS);
+    await everyCandidateKnows(tv, nodes);
+    const since = load.begin();
+    await tv.kubectl.run(["delete", "pod", `${tv.name}-aaa-${run % nodes}`, "--grace-period=0", "--force"]);
     await sleep(5_000);
+    await tv.ready(3 * MINUTE_MS);
+    effects.push(await load.since(since));
   }
-  await tv.ready(3 * MINUTE_MS);
-  return prober.failuresSince(since);
+  const result = { name: "an AAA pod is killed", effects };
+  say(rowOf(result));
+  return result;
 }

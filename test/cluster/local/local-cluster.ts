@@ -14,9 +14,9 @@ import { controlPlane } from "./control-plane.ts";
 import { ensureDaemon, lastWords, pidOf } from "./daemons.ts";
 import { importImages } from "./images.ts";
 import { kubeconfigFile, writeKubeconfig } from "./kubeconfig.ts";
-import { CLUSTER, NODES, statePath } from "./layout.ts";
+import { CLUSTER, NODES, type NodeLayout, statePath } from "./layout.ts";
 import { ensureNetwork, removeNetwork } from "./network.ts";
-import { ensureContainerd, ensureKubelet } from "./node.ts";
+import { ensureContainerd, ensureKubelet, type NodeSetup } from "./node.ts";
 import { checkMachine } from "./preflight.ts";
 import { buildPrograms, cniFolder, ensurePackages, installPrograms } from "./programs.ts";
 import { makeState, removeState } from "./state.ts";
@@ -79,9 +79,16 @@ async function startControlPlane(access: Access): Promise<void> {
   for (const daemon of [...managers, networkPolicies]) await ensureDaemon(daemon);
 }
 
+/** Boots a node of a running cluster whose power was off, and starts its kubelet. */
+export async function bootNode(node: NodeLayout): Promise<void> {
+  await ensureContainerd(node, setupWith(await buildPrograms()));
+  await ensureKubelet(node);
+}
+
+const setupWith = ({ ref }: BaseImage): NodeSetup => ({ pauseImage: ref, cniPrograms: cniFolder() });
+
 async function startContainerds(image: BaseImage): Promise<void> {
-  const setup = { pauseImage: image.ref, cniPrograms: cniFolder() };
-  await Promise.all(NODES.map((node) => ensureContainerd(node, setup)));
+  await Promise.all(NODES.map((node) => ensureContainerd(node, setupWith(image))));
   await importImages(image.archive, [image.ref]);
 }
 

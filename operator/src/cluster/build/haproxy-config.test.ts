@@ -88,10 +88,22 @@ test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when
   expect(sections(component).get("resolvers cluster")).toContain("parse-resolv-conf");
 });
 
-test.each(COMPONENTS)("%s closes the sessions of a pod that is down, so that clients go elsewhere", (component) => {
-  const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
-  expect(servers?.join()).toContain("on-marked-down shutdown-sessions observe layer4 error-limit 3 on-error mark-down");
-  expect(servers).toContain("balance leastconn");
+test.each(COMPONENTS)(
+  "%s takes a pod that cannot be reached for down, and closes connections to brokers alone",
+  (component) => {
+    const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
+    expect(servers?.join()).toContain("observe layer4 error-limit 3 on-error mark-down");
+    // A pod that is about to end says that it is not ready, and answers what it has.
+    expect(servers?.join().includes("on-marked-down shutdown-sessions")).toBe(component === "broker-gateway");
+    expect(servers).toContain("balance leastconn");
+  },
+);
+
+test("what a node does not answer in time is sent to another one, and what OSS does not is waited for", () => {
+  expect(sections("aaa-gateway").get("backend servers from http")).toEqual(
+    expect.arrayContaining(["timeout server 2s", "retry-on conn-failure empty-response response-timeout 503"]),
+  );
+  expect(sections("oss-gateway").get("backend servers from http")?.join()).not.toMatch(/timeout server|retry-on/);
 });
 
 test.each(HTTP)("%s lets go of clients that are slow or silent, and of requests that no pod takes", (component) => {
@@ -105,7 +117,7 @@ test.each(HTTP)("%s lets go of clients that are slow or silent, and of requests 
       "timeout connect 500ms",
       "timeout queue 5s",
       "timeout check 2s",
-      "retries 2",
+      "retries 3",
     ]),
   );
 });

@@ -23,14 +23,14 @@ defaults tcp
   timeout check 2s
 `;
 
-/** What is sent again goes to another server. */
+/** What is sent again goes to another server, and the second of two new ones may still refuse it. */
 const HTTP_SECTION = `
 defaults http
   mode http
   log global
   option dontlognull
   option redispatch 1
-  retries 2
+  retries 3
   retry-on conn-failure empty-response 503
   timeout connect 500ms
   timeout client 60s
@@ -44,6 +44,11 @@ defaults http
 /** A server that was reached may have done what it was asked, so what is not known to be harmless twice is sent once. */
 const SEND_ONCE = `
   http-request disable-l7-retry unless METH_GET or { req.hdr(idempotency-key) -m found }`;
+
+/** A node answers a box or turns it away within a second. One that stands still has taken connections that it will not answer. */
+const SEND_AGAIN_WHEN_LATE = `
+  timeout server 2s
+  retry-on conn-failure empty-response response-timeout 503`;
 
 const READYZ_CHECK = `
   option httpchk GET /readyz
@@ -87,13 +92,15 @@ backend holder from health
 
 /**
  * The configuration of one gateway. Servers are found by DNS and checked by HAProxy itself, so pods come and go
- * without a reload. A server that cannot be reached is down before the next check says so. One that goes down has its
- * sessions closed, so that clients connect anew elsewhere.
+ * without a reload. A server that cannot be reached is down before the next check says so. A broker that goes down has its
+ * connections closed, so that clients connect anew elsewhere; a pod that answers requests answers those that it has, as one
+ * that is about to end says that it is not ready.
  */
 export function haproxyConfig(gateway: Gateway): string {
   const { port, entrancePort, backend, vrrp } = gateway;
   const { protocol, host, slots } = backend;
   const mode = protocol === "amqp" || protocol === "amqps" ? "tcp" : "http";
+  const repeats = mode === "tcp" ? "" : backend.repeatable ? SEND_AGAIN_WHEN_LATE : SEND_ONCE;
   // An address that another one holds now can be bound too, without any capability.
   const virtual = vrrp === undefined ? "" : `  bind ${hostAndPort(vrrp.ip, port)} transparent\n`;
   return `global
@@ -116,8 +123,8 @@ ${virtual}  default_backend servers
 
 backend servers from ${mode}
   balance leastconn\
-${mode === "tcp" ? amqpCheck(protocol === "amqps") : READYZ_CHECK}${backend.repeatable ? "" : SEND_ONCE}
-  default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions observe layer4 error-limit 3 on-error mark-down resolvers cluster init-addr none\
+${mode === "tcp" ? amqpCheck(protocol === "amqps") : READYZ_CHECK}${repeats}
+  default-server check inter 1s fall 2 rise 1${mode === "tcp" ? " on-marked-down shutdown-sessions" : ""} observe layer4 error-limit 3 on-error mark-down resolvers cluster init-addr none\
 ${protocol === "amqps" ? " verify none" : ""}
   server-template server ${slots} ${host}:${backend.port}
 ${healthSection(gateway)}`;

@@ -10,6 +10,8 @@ const STARTUP_DELAY_S = 8;
 const PEERS_FILE = "/run/keepalived/peers.conf";
 /** Where it writes 0 while this candidate's HAProxy is usable, else 1. With weight 0 that is a fault. */
 const FAULT_FILE = "/run/keepalived/fault";
+/** Where keepalived tells it what it becomes: the master's address lasts only while `candidate.sh` says so again and again. */
+const STATES_FIFO = "/run/keepalived/states";
 
 /**
  * The configuration of every candidate for a virtual IP: keepalived takes of the lines with @ its own, by the name of its
@@ -29,6 +31,7 @@ export function keepalivedConfig(
   router_id ${name}
   vrrp_startup_delay ${STARTUP_DELAY_S}
   vrrp_version 3
+  vrrp_notify_fifo ${STATES_FIFO}
   vrrp_garp_master_delay 1
   vrrp_garp_master_refresh 10
   vrrp_garp_lower_prio_repeat 1

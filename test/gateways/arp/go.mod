@@ -1,0 +1,3 @@
+module aaacluster.io/test/gateways/arp
+
+go 1.26.0
