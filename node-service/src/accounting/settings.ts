@@ -1,6 +1,6 @@
 import { BY_KEY, type Env, integerOf } from "@aaa-cluster/service-kit";
 
-/** With a connection that must be made first it is still less than a gateway waits for an answer. */
+/** With a connection that must be made first it is less than a box waits. A gateway asks another node before, which is harmless. */
 const COMMIT_SECONDS = 4;
 
 /** Reads ACCOUNTING_COMMIT_SECONDS. Throws SettingsError. */

@@ -3,12 +3,9 @@ import { chooseCluster } from "../../cluster/choose.ts";
 import {
   AAA_PODS,
   cutCable,
-  drain,
   type Fault,
-  GATEWAY_PODS,
   killHaproxy,
   killKeepalived,
-  killNode,
   pause,
   stopBackends,
 } from "../../gateways/faults.ts";
@@ -74,8 +71,6 @@ export function virtualIPHasAHolder(stage: TheStage): void {
     ["its HAProxy is killed", () => killHaproxy],
     ["its keepalived is killed", () => killKeepalived],
     ["its HAProxy and its keepalived are paused", () => pause],
-    ["it is drained", (kubectl) => drain(kubectl, GATEWAY_PODS)],
-    ["its kubelet and all of its containers are killed", () => killNode],
     ["every AAA pod of one node stands still", (kubectl) => stopBackends(kubectl, AAA_PODS)],
   ])(
     "when %s, boxes are answered again soon, and by the first candidate alone after it is back",
