@@ -36,14 +36,20 @@ test("in any time a box gets no more than its burst and its rate, and one that k
   );
 });
 
-test("no more boxes are remembered than that, and those are forgotten that were quiet longest", () => {
-  const limit = new DeviceLimit(1, 3);
+test("no more boxes are remembered than that, and one that goes on asking is not forgotten", () => {
+  const limit = new DeviceLimit(1, 4);
   for (let turn = 0; turn < 5; turn += 1) limit.take("busy", 0);
-  for (const box of ["a", "b", "busy?", "c"]) {
+  for (const box of ["a", "b", "busy?", "c", "d"]) {
     limit.take(box, 0);
     expect(limit.take("busy", 0)).toBeGreaterThan(0);
+    expect(limit.remembered).toBeLessThanOrEqual(4);
   }
-  expect(limit.remembered).toBe(3);
+});
+
+test("a box is forgotten once its bucket is full again for sure", () => {
+  const limit = new DeviceLimit(1);
+  for (const now of [0, 5_001, 10_002, 15_003]) limit.take(`asks at ${now}`, now);
+  expect(limit.remembered).toBe(2);
 });
 
 test("0 is no limit", () => {

@@ -1,28 +1,29 @@
 /** How many seconds' worth of requests a box may send at once after it was quiet: a box that starts, or zaps. */
 const BURST_SECONDS = 5;
+const BURST_MS = BURST_SECONDS * 1000;
 /** How many boxes are remembered. Whoever is forgotten is one that was quiet, or there are very many. */
-const MOST_REMEMBERED = 100_000;
+const MOST_REMEMBERED = 200_000;
 
 /**
- * How often one box may ask: a token bucket for each, kept as the one moment at which the bucket would be full again. Boxes
- * whose bucket is full need not be remembered; the one that asked longest ago is forgotten first.
+ * How often one box may ask: a token bucket for each, kept as the one moment at which the bucket would be full again. That is never
+ * further away than the burst, so a box that did not ask for so long need not be remembered.
  */
 export class DeviceLimit {
   readonly #intervalMs: number;
-  readonly #burstMs: number;
   readonly #mostRemembered: number;
-  /** In the order in which the boxes asked last; the times are in ms. */
-  readonly #fullAt = new Map<string, number>();
+  // Two generations: to keep boxes in the order in which they asked would cost more than all else here.
+  #recent = new Map<string, number>();
+  #former = new Map<string, number>();
+  #since = Number.NEGATIVE_INFINITY;
 
   /** @param requestsPerSecond of one box in the long run; 0 for as many as it likes */
   constructor(requestsPerSecond: number, mostRemembered: number = MOST_REMEMBERED) {
     this.#intervalMs = requestsPerSecond === 0 ? 0 : 1000 / requestsPerSecond;
-    this.#burstMs = BURST_SECONDS * 1000;
     this.#mostRemembered = mostRemembered;
   }
 
   get remembered(): number {
-    return this.#fullAt.size;
+    return this.#recent.size + this.#former.size;
   }
 
   /**
@@ -32,20 +33,18 @@ export class DeviceLimit {
    */
   take(box: string, now: number): number {
     if (this.#intervalMs === 0) return 0;
-    const fullAt = Math.max(this.#fullAt.get(box) ?? now, now);
-    const tooEarlyMs = Math.max(fullAt + this.#intervalMs - now - this.#burstMs, 0);
+    if (now - this.#since > BURST_MS || this.#recent.size >= this.#mostRemembered / 2) this.#forget(now);
+    const fullAt = Math.max(this.#recent.get(box) ?? this.#former.get(box) ?? now, now);
+    const tooEarlyMs = Math.max(fullAt + this.#intervalMs - now - BURST_MS, 0);
     // Also when it is refused, so that one that never stops is not forgotten.
-    this.#fullAt.delete(box);
-    this.#fullAt.set(box, tooEarlyMs > 0 ? fullAt : fullAt + this.#intervalMs);
-    if (this.#fullAt.size > this.#mostRemembered) this.#forgetOldest();
+    this.#recent.set(box, tooEarlyMs > 0 ? fullAt : fullAt + this.#intervalMs);
     return tooEarlyMs;
   }
 
-  #forgetOldest(): void {
-    for (const box of this.#fullAt.keys()) {
-      this.#fullAt.delete(box);
-      return;
-    }
+  #forget(now: number): void {
+    this.#former = this.#recent;
+    this.#recent = new Map();
+    this.#since = now;
   }
 }
 

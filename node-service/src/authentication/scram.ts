@@ -1,7 +1,8 @@
-import { createHash, createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Credential } from "@aaa-cluster/contract";
 import { saslprep } from "@mongodb-js/saslprep";
 import type { SigningKeys } from "../signing-keys.ts";
+import { hmacSha256 } from "./hmac.ts";
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 16;
@@ -59,24 +60,23 @@ export function serverFirst(nonce: string, { salt, iterations }: Credential): st
 }
 
 /**
- * Checks the proof of the second step. Takes the same work whether it holds or not.
+ * Checks the proof of the second step. Takes the same work for whatever does not hold.
  * @returns the server's own signature, which proves to the box that it talks to someone who knows the verifier
  */
 export function verifyProof(credential: Credential, first: ClientFirst, final: ClientFinal): string | null {
   const authMessage = `${first.bare},${serverFirst(final.nonce, credential)},${final.withoutProof}`;
   const storedKey = Buffer.from(credential.storedKey, "base64");
-  const signature = hmac(storedKey, authMessage);
-  const proof = Buffer.alloc(KEY_BYTES);
-  final.proof.copy(proof);
-  const clientKey = Buffer.from(proof.map((byte, index) => byte ^ (signature[index] ?? 0)));
-  const serverSignature = hmac(Buffer.from(credential.serverKey, "base64"), authMessage);
-  const holds = timingSafeEqual(createHash("sha256").update(clientKey).digest(), storedKey);
-  return holds && final.proof.length === KEY_BYTES ? `v=${serverSignature.toString("base64")}` : null;
+  const clientKey = hmacSha256(storedKey, authMessage);
+  for (let index = 0; index < KEY_BYTES; index += 1) clientKey[index] = at(clientKey, index) ^ at(final.proof, index);
+  const holds = timingSafeEqual(hash("sha256", clientKey, "buffer"), storedKey);
+  if (!holds || final.proof.length !== KEY_BYTES) return null;
+  return `v=${hmacSha256(Buffer.from(credential.serverKey, "base64"), authMessage).toString("base64")}`;
 }
 
-// Node.js takes twice as long to make a key of a buffer by itself.
-const hmac = (key: Buffer, message: string): Buffer =>
-  createHmac("sha256", createSecretKey(key)).update(message).digest();
+const at = (bytes: Buffer, index: number): number => bytes[index] ?? 0;
+
+/** No proof fits it, as nobody knows what it is the hash of. */
+const DECOY_KEY = randomBytes(KEY_BYTES).toString("base64");
 
 /** What an unknown subscriber is answered with: the same for the same name at every node, and no password fits it. */
 export function decoyCredential(keys: SigningKeys, subscriberId: string): Credential {
@@ -85,7 +85,7 @@ export function decoyCredential(keys: SigningKeys, subscriberId: string): Creden
     scheme: "SCRAM-SHA-256",
     salt: salt.toString("base64"),
     iterations: ITERATIONS,
-    storedKey: randomBytes(KEY_BYTES).toString("base64"),
-    serverKey: randomBytes(KEY_BYTES).toString("base64"),
+    storedKey: DECOY_KEY,
+    serverKey: DECOY_KEY,
   };
 }
