@@ -6,6 +6,8 @@ const base = {
 
 // unit: no process but this one. component: a service against real RabbitMQ and PostgreSQL. e2e: the real cluster.
 export default {
+  // Also a hook's: a database or a broker of its own takes some of that on a busy machine. Jest heeds it only here.
+  testTimeout: 30_000,
   projects: [
     {
       ...base,
@@ -19,8 +21,6 @@ export default {
       testMatch: ["**/*.component.test.ts"],
       globalSetup: "<rootDir>/test/services/global-setup.ts",
       globalTeardown: "<rootDir>/test/services/global-teardown.ts",
-      // Also a hook's: a database or a broker of its own takes some of that on a busy machine.
-      testTimeout: 30_000,
     },
     { ...base, displayName: "e2e", testMatch: ["<rootDir>/test/e2e/*.e2e.test.ts"] },
   ],

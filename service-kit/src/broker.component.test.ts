@@ -2,6 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { fastify } from "fastify";
+import { TcpGate } from "../../test/fault/tcp-gate.ts";
 import { until } from "../../test/lib/until.ts";
 import { makeCertificate } from "../../test/services/certificate.ts";
 import { type FreshVhost, freshVhost } from "../../test/services/fresh.ts";
@@ -50,4 +51,19 @@ test("a broker that a strange CA vouches for is refused, until the file of the C
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { session: "test", err: { message: expect.stringMatching(REFUSAL) } },
   ]);
+});
+
+test("a channel whose connection is lost while it is closed keeps nobody waiting", async () => {
+  await using gate = await TcpGate.start(sharedRabbitmq().port);
+  await using broker = await BrokerSession.open(
+    settings(`amqp://127.0.0.1:${gate.port}/${vhost.name}`),
+    "released",
+    new AbortController().signal,
+  );
+  const channel = await broker.channel();
+  gate.silence();
+  const released = broker.release(channel);
+  gate.close();
+  await released;
+  expect(broker.signal.aborted).toBe(true);
 });

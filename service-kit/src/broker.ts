@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 import { type BrokerCredentials, type BrokerSettings, readCredentials } from "./broker-settings.ts";
@@ -54,10 +55,11 @@ export class BrokerSession {
     return this.#watch(await this.#connection.createConfirmChannel());
   }
 
-  /** Closes a channel that is not needed any more. */
+  /** Closes a channel that is not needed any more, or waits until the connection is lost with it. */
   async release(channel: Channel): Promise<void> {
     channel.off("close", this.#channelClosed);
-    await channel.close().catch(() => {});
+    // A connection that is lost before the broker answers leaves the promise of `close` open for ever, not the event.
+    await Promise.race([once(channel, "close"), channel.close()]).catch(() => {});
   }
 
   /** Runs the set-up of a session. The broker never answers for a queue without a leader; then the session fails. */
@@ -77,7 +79,7 @@ export class BrokerSession {
     probe.on("error", () => {});
     try {
       await probe.checkQueue(queue);
-      await probe.close();
+      await this.release(probe);
       return true;
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === 404) return false;
