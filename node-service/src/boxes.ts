@@ -26,8 +26,6 @@ export function boxRoutes(deps: BoxDeps): (app: FastifyInstance) => Promise<void
   const { partition, readModel } = deps;
   const placeHeaders = new PlaceHeaders(partition.name, () => readModel.place);
   return async (app) => {
-    // One of its own for each request would cost more than to decide.
-    app.setChildLoggerFactory((logger) => logger);
     app.addHook("onRequest", ({ headers }, reply, done) => {
       placeHeaders.set(reply);
       const refusal = refusalOf(partition) ?? regressOf(readModel.place, minSequenceOf(headers["aaa-min-sequence"]));

@@ -104,6 +104,8 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   measureQueues(metrics.registry, admission, groupCommit);
   const now = (): Date => new Date();
   await app.register(async (boxes) => {
+    // One of its own for each request would cost more than to decide.
+    boxes.setChildLoggerFactory((logger) => logger);
     admission.guard(boxes);
     await boxes.register(boxRoutes({ keys, tokens, partition, readModel, metrics, now }));
     await boxes.register(

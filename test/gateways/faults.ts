@@ -20,8 +20,8 @@ export interface Fault {
 }
 
 /** Selects the gateway pods that have virtual IPs, and the AAA pods. */
-export const GATEWAY_PODS = "app.kubernetes.io/component in (aaa-gateway,broker-gateway)";
-export const AAA_PODS = "app.kubernetes.io/component=aaa";
+const GATEWAY_PODS = "app.kubernetes.io/component in (aaa-gateway,broker-gateway)";
+const AAA_PODS = "app.kubernetes.io/component=aaa";
 
 const nothing = async (): Promise<void> => {};
 
@@ -63,8 +63,13 @@ export const pause: Fault = {
 };
 
 /** Its gateway pods are evicted, and come back when it takes pods again. */
-export function drain(kubectl: Kubectl, gateways: string): Fault {
-  const selection = [`--pod-selector=${gateways}`, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s"];
+export function drain(kubectl: Kubectl): Fault {
+  const selection = [
+    `--pod-selector=${GATEWAY_PODS}`,
+    "--ignore-daemonsets",
+    "--delete-emptydir-data",
+    "--timeout=120s",
+  ];
   return {
     name: "it is drained",
     moves: true,
@@ -74,13 +79,13 @@ export function drain(kubectl: Kubectl, gateways: string): Fault {
 }
 
 /** The AAA pods of its node are stopped: they take connections and answer nothing. The address stays where it is. */
-export function stopBackends(kubectl: Kubectl, backends: string): Fault {
+export function stopBackends(kubectl: Kubectl): Fault {
   let stopped: readonly number[] = [];
   return {
     name: "every AAA pod of one node stands still",
     moves: false,
     strike: async (holder) => {
-      const pods = await kubectl.list("pods", backends);
+      const pods = await kubectl.list("pods", AAA_PODS);
       const nodes = new Set(pods.map(({ spec }) => spec.nodeName as string));
       // One that leaves others to answer, and that of the holder if it has one.
       const node = nodes.has(holder.name) ? holder.name : [...nodes].sort()[0];

@@ -3,8 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { expect, jest, test } from "@jest/globals";
 import amqp from "amqplib";
-import { type Gateway, gatewaysOf } from "../../operator/src/cluster/build/gateways.ts";
-import { aCluster } from "../../operator/src/cluster/testing/fixtures.ts";
+import { gatewayOf } from "../../operator/src/cluster/testing/fixtures.ts";
 import { WITH_TLS } from "../../operator/src/cluster/testing/specs.ts";
 import { until } from "../lib/until.ts";
 import { freshVhost } from "../services/fresh.ts";
@@ -16,19 +15,13 @@ jest.setTimeout(300_000);
 
 const SOON = { deadlineMs: 20_000, intervalMs: 100 };
 
-function gatewayOf(component: Gateway["component"], spec = {}): Gateway {
-  const gateway = gatewaysOf(aCluster(spec)).find((one) => one.component === component);
-  if (gateway === undefined) throw new Error(`no gateway ${component}`);
-  return gateway;
-}
-
 const serversUp = async (gateway: RunningGateway): Promise<number> =>
   (JSON.parse((await gateway.own("/v1/gateway")).text) as { servers: number }).servers;
 
-/** A pod that is ready, and answers everything else so. */
-async function aPod(answer: RequestListener): Promise<Server & AsyncDisposable> {
+/** A pod that says whether it is ready, and answers everything else so. */
+async function aPod(answer: RequestListener, isReady = () => true): Promise<Server & AsyncDisposable> {
   const server = createServer((request, response) => {
-    if (request.url === "/readyz") response.end("{}");
+    if (request.url === "/readyz") response.writeHead(isReady() ? 200 : 503).end("{}");
     else answer(request, response);
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -103,23 +96,17 @@ test.each([
 test("what a pod was asked before it said that it is about to end is answered", async () => {
   let isReady = true;
   let answer: (() => void) | undefined;
-  const server = createServer((request, response) => {
-    if (request.url === "/readyz") response.writeHead(isReady ? 200 : 503).end();
-    else answer = () => response.end("done");
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  try {
-    await using gateway = await startGateway(gatewayOf("oss-gateway"), [portOf(server)]);
-    const answered = fetch(`http://127.0.0.1:${gateway.port}/v1/subscribers`, { method: "POST" });
-    await until("the pod was asked", () => answer !== undefined, SOON);
-    isReady = false;
-    await until("the pod is known to be about to end", async () => (await serversUp(gateway)) === 0, SOON);
-    answer?.();
-    expect((await answered).status).toBe(200);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  const keeps: RequestListener = (_request, response) => {
+    answer = () => response.end("done");
+  };
+  await using pod = await aPod(keeps, () => isReady);
+  await using gateway = await startGateway(gatewayOf("oss-gateway"), [portOf(pod)]);
+  const answered = fetch(`http://127.0.0.1:${gateway.port}/v1/subscribers`, { method: "POST" });
+  await until("the pod was asked", () => answer !== undefined, SOON);
+  isReady = false;
+  await until("the pod is known to be about to end", async () => (await serversUp(gateway)) === 0, SOON);
+  answer?.();
+  expect((await answered).status).toBe(200);
 });
 
 test("what OSS may have done already is not sent again, but for what it knows by its idempotency key", async () => {

@@ -61,16 +61,21 @@ export function heldBy({ name }: NodeLayout, deadlineMs = MINUTE_MS): Promise<un
   return until(`${VIRTUAL_IP} is held by ${name} alone`, isHeld, { deadlineMs, intervalMs: 200 });
 }
 
-/** Changes gateways in the spec of an AaaCluster, and waits until the operator has done all of it. */
-export async function changeGateways(
-  tv: AaaCluster,
-  { aaa, broker }: { readonly aaa?: object; readonly broker?: object },
-): Promise<void> {
-  const spec = {
-    ...(aaa === undefined ? {} : { nodes: { gateway: aaa } }),
-    ...(broker === undefined ? {} : { broker: { gateway: broker } }),
-  };
+/** What a merge patch says of gateways; one that is left out stays as it is. */
+export interface GatewayPatches {
+  readonly aaa?: object;
+  readonly broker?: object;
+}
+
+/** Changes gateways in the spec of an AaaCluster. */
+export async function patchGateways(tv: AaaCluster, { aaa, broker }: GatewayPatches): Promise<void> {
+  const spec = { nodes: { gateway: aaa }, broker: { gateway: broker } };
   await tv.kubectl.run(["patch", "aaacluster", tv.name, "--type=merge", `--patch=${JSON.stringify({ spec })}`]);
+}
+
+/** Changes gateways in the spec of an AaaCluster, and waits until the operator has done all of it. */
+export async function changeGateways(tv: AaaCluster, patches: GatewayPatches): Promise<void> {
+  await patchGateways(tv, patches);
   const isSeen = async (): Promise<boolean> => {
     const cluster = await tv.get();
     return (

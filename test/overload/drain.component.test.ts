@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { stopAt } from "../bench/accounting/records.ts";
-import { Line, postRequest } from "../bench/load/line.ts";
+import { stopRequest } from "../bench/accounting/records.ts";
+import { Line } from "../bench/load/line.ts";
 import { until } from "../lib/until.ts";
 import { startService } from "../replication/process.ts";
 import { nodeState, population, query, Stack } from "../replication/stack.ts";
@@ -33,7 +33,7 @@ async function visit(url: string, token: string, box: number, goesOn: () => bool
   for (let index = 0; goesOn(); index += 1) {
     line ??= await Line.open(url).catch(() => null);
     if (line === null) break;
-    const request = postRequest("/v1/accounting", { accessToken: token, ...stopAt(`box-${box}`, index) });
+    const request = stopRequest(token, `box-${box}`, index);
     const answer = await line.ask(request).catch(() => null);
     if (answer === null) visit.unanswered += 1;
     else {
@@ -100,10 +100,7 @@ test("connections that are in use end one by one before the node closes, without
   const token = await stack.accessToken({ subscriberId: "s0", deviceId: "box-s0" });
   const lines = await Promise.all(Array.from({ length: BOXES }, () => Line.open(url)));
   for (const line of lines) cleanup.use(line);
-  const askAll = (round: string) =>
-    Promise.all(
-      lines.map((line, box) => line.ask(postRequest("/v1/accounting", { accessToken: token, ...stopAt(round, box) }))),
-    );
+  const askAll = (round: string) => Promise.all(lines.map((line, box) => line.ask(stopRequest(token, round, box))));
   expect((await askAll("before")).map(({ closes }) => closes)).toEqual(Array(BOXES).fill(false));
   const exited = once(node.child, "exit");
   node.child.kill("SIGTERM");

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { stopAt } from "../bench/accounting/records.ts";
-import { type Answer, Line, postRequest } from "../bench/load/line.ts";
+import { stopRequest } from "../bench/accounting/records.ts";
+import { type Answer, Line } from "../bench/load/line.ts";
 import { until } from "../lib/until.ts";
 import { metricOf, population, query, Stack } from "../replication/stack.ts";
 
@@ -37,9 +37,7 @@ test("boxes are told to come again when the session that commits their records h
   const lines = await Promise.all(Array.from({ length: BOXES }, () => Line.open(node.url)));
   for (const line of lines) cleanup.use(line);
   const report = (round: string): Promise<Answer[]> =>
-    Promise.all(
-      lines.map((line, box) => line.ask(postRequest("/v1/accounting", { accessToken, ...stopAt(round, box) }))),
-    );
+    Promise.all(lines.map((line, box) => line.ask(stopRequest(accessToken, round, box))));
   const statusesOf = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status);
   const all = (status: number): number[] => Array(BOXES).fill(status);
   expect(statusesOf(await report("before"))).toEqual(all(200));

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import pg from "pg";
 import type { NodeService } from "../../node-service/src/service.ts";
-import { stopAt } from "../bench/accounting/records.ts";
-import { type Answer, Line, postRequest } from "../bench/load/line.ts";
+import { stopRequest } from "../bench/accounting/records.ts";
+import { type Answer, Line } from "../bench/load/line.ts";
 import { until } from "../lib/until.ts";
 import { metricOf, nodeState, population, query, Stack } from "../replication/stack.ts";
 
@@ -30,8 +30,7 @@ async function syncedNode(env: Record<string, string> = {}): Promise<NodeService
 const tokenOf = (subscriberId: string): Promise<string> =>
   stack.accessToken({ subscriberId, deviceId: `box-${subscriberId}` });
 
-const stopOf = (accessToken: string, index: number): Buffer =>
-  postRequest("/v1/accounting", { accessToken, ...stopAt("round", index) });
+const stopOf = (accessToken: string, index: number): Buffer => stopRequest(accessToken, "round", index);
 
 /** So many lines, each of which asks once. */
 async function askAtOnce(url: string, requests: readonly Buffer[]): Promise<Promise<Answer>[]> {

@@ -34,8 +34,6 @@ export interface AccountingRouteDeps {
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
   const { admission, groupCommit, identityOf, partition, metrics, onAccepted, now } = deps;
   return async (app) => {
-    // One of its own for each request would cost more than to check the record.
-    app.setChildLoggerFactory((logger) => logger);
     app.addHook("onRequest", (_request, reply, done) => {
       if (groupCommit.isFull) admission.shed(reply, "accounting");
       else done();

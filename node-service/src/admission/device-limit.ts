@@ -1,3 +1,5 @@
+import { Generations } from "../generations.ts";
+
 /** How many seconds' worth of requests a box may send at once after it was quiet: a box that starts, or zaps. */
 const BURST_SECONDS = 5;
 const BURST_MS = BURST_SECONDS * 1000;
@@ -10,20 +12,16 @@ const MOST_REMEMBERED = 200_000;
  */
 export class DeviceLimit {
   readonly #intervalMs: number;
-  readonly #mostRemembered: number;
-  // Two generations: to keep boxes in the order in which they asked would cost more than all else here.
-  #recent = new Map<string, number>();
-  #former = new Map<string, number>();
-  #since = Number.NEGATIVE_INFINITY;
+  readonly #fullAt: Generations<number>;
 
   /** @param requestsPerSecond of one box in the long run; 0 for as many as it likes */
   constructor(requestsPerSecond: number, mostRemembered: number = MOST_REMEMBERED) {
     this.#intervalMs = requestsPerSecond === 0 ? 0 : 1000 / requestsPerSecond;
-    this.#mostRemembered = mostRemembered;
+    this.#fullAt = new Generations(BURST_MS, mostRemembered);
   }
 
   get remembered(): number {
-    return this.#recent.size + this.#former.size;
+    return this.#fullAt.size;
   }
 
   /**
@@ -33,18 +31,12 @@ export class DeviceLimit {
    */
   take(box: string, now: number): number {
     if (this.#intervalMs === 0) return 0;
-    if (now - this.#since > BURST_MS || this.#recent.size >= this.#mostRemembered / 2) this.#forget(now);
-    const fullAt = Math.max(this.#recent.get(box) ?? this.#former.get(box) ?? now, now);
+    this.#fullAt.forget(now);
+    const fullAt = Math.max(this.#fullAt.get(box) ?? now, now);
     const tooEarlyMs = Math.max(fullAt + this.#intervalMs - now - BURST_MS, 0);
     // Also when it is refused, so that one that never stops is not forgotten.
-    this.#recent.set(box, tooEarlyMs > 0 ? fullAt : fullAt + this.#intervalMs);
+    this.#fullAt.set(box, tooEarlyMs > 0 ? fullAt : fullAt + this.#intervalMs);
     return tooEarlyMs;
-  }
-
-  #forget(now: number): void {
-    this.#former = this.#recent;
-    this.#recent = new Map();
-    this.#since = now;
   }
 }
 

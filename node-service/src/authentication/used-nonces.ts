@@ -1,34 +1,25 @@
+import { Generations } from "../generations.ts";
+
 /**
  * The nonces of the proofs that this node has accepted, for as long as they would be valid, so that a proof counts once.
  * Bounded: beyond `limit` within that time the oldest are forgotten early, and could be used again.
  */
 export class UsedNonces {
-  readonly #lifetimeMs: number;
-  readonly #limit: number;
-  // Two generations: forgetting one at a time costs nothing by nonce.
-  #recent = new Set<string>();
-  #former = new Set<string>();
-  #since = Number.NEGATIVE_INFINITY;
+  readonly #used: Generations<true>;
 
   constructor(lifetimeMs: number, limit = 250_000) {
-    this.#lifetimeMs = lifetimeMs;
-    this.#limit = limit;
+    this.#used = new Generations(lifetimeMs, limit);
   }
 
   /** Notes a nonce as used; false when it was noted before. */
   use(nonce: string, now: Date): boolean {
-    const age = now.getTime() - this.#since;
-    if (age >= this.#lifetimeMs || this.#recent.size >= this.#limit / 2) {
-      this.#former = age >= 2 * this.#lifetimeMs ? new Set() : this.#recent;
-      this.#recent = new Set();
-      this.#since = now.getTime();
-    }
-    if (this.#recent.has(nonce) || this.#former.has(nonce)) return false;
-    this.#recent.add(nonce);
+    this.#used.forget(now.getTime());
+    if (this.#used.get(nonce) !== undefined) return false;
+    this.#used.set(nonce, true);
     return true;
   }
 
   get size(): number {
-    return this.#recent.size + this.#former.size;
+    return this.#used.size;
   }
 }

@@ -8,10 +8,10 @@ import { step } from "../../lib/steps.ts";
 import { metricOf } from "../../replication/stack.ts";
 import { startPostgresql } from "../../services/postgresql.ts";
 import { startRabbitmq } from "../../services/rabbitmq.ts";
-import { Line, postRequest } from "../load/line.ts";
+import { Line } from "../load/line.ts";
 import { type LoadedNode, startLoadedNode } from "../load/node.ts";
 import { poolOf } from "./pool.ts";
-import { identityAt, recordAt, stopAt } from "./records.ts";
+import { identityAt, recordAt, stopRequest } from "./records.ts";
 
 const RECORDS = Number(process.env.RECORDS ?? 40_000);
 /** How many boxes report at the same time, so how many records the script commits together. */
@@ -101,7 +101,7 @@ async function report(node: LoadedNode, round: string, count: number): Promise<R
     Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
   );
   const requests = Array.from({ length: count }, (_, index) =>
-    postRequest("/v1/accounting", { accessToken: tokens[index % BOXES], ...stopAt(round, index) }),
+    stopRequest(tokens[index % BOXES] as string, round, index),
   );
   const lines = await Promise.all(tokens.map(() => Line.open(node.url)));
   const before = await groupsOf(node);

@@ -1,4 +1,5 @@
 import { type AccountingRecord, type AccountingReport, recordIdOf } from "@aaa-cluster/contract";
+import { postRequest } from "../load/line.ts";
 
 /** Who reports the record at an index, of so many boxes. */
 export const identityAt = (index: number, boxes: number) => ({
@@ -18,6 +19,10 @@ export function stopAt(round: string, index: number): AccountingReport {
     eventTime: "2026-01-31T00:12:00Z",
   };
 }
+
+/** Pure: the request that reports it. */
+export const stopRequest = (accessToken: string, round: string, index: number): Buffer =>
+  postRequest("/v1/accounting", { accessToken, ...stopAt(round, index) });
 
 /** Pure: the same as a node stores it. */
 export function recordAt(round: string, index: number, boxes: number): AccountingRecord {

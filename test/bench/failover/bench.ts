@@ -2,11 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chooseCluster } from "../../cluster/choose.ts";
 import type { NodeLayout } from "../../cluster/local/layout.ts";
 import {
-  AAA_PODS,
   cutCable,
   drain,
   type Fault,
-  GATEWAY_PODS,
   killHaproxy,
   killKeepalived,
   killNode,
@@ -28,7 +26,7 @@ import { AaaCluster } from "../../lib/aaa-cluster.ts";
 import { UserError } from "../../lib/errors.ts";
 import { median, rounded } from "../../lib/statistics.ts";
 import { say, step } from "../../lib/steps.ts";
-import { heading, type Result, rowOf, sumOf } from "./table.ts";
+import { heading, outagesOf, type Result, rowOf, sumOf } from "./table.ts";
 
 const RUNS = Number(process.env.RUNS ?? 10);
 const MINUTE_MS = 60_000;
@@ -64,8 +62,8 @@ async function measure(tv: AaaCluster, first: NodeLayout): Promise<object> {
   const haproxy = await strike(killHaproxy);
   const vrrp = await strike(killKeepalived);
   const paused = await strike(pause);
-  const drained = await strike(drain(tv.kubectl, GATEWAY_PODS));
-  const stopped = await strike(stopBackends(tv.kubectl, AAA_PODS));
+  const drained = await strike(drain(tv.kubectl));
+  const stopped = await strike(stopBackends(tv.kubectl));
   const dead = await strike(killNode);
   const killed = await podsKilled(tv, load);
   await keepalived(tv, KEEPALIVED_DEFAULT_MS);
@@ -100,9 +98,8 @@ async function measure(tv: AaaCluster, first: NodeLayout): Promise<object> {
 }
 
 const seconds = (milliseconds: number): number => rounded(milliseconds / 1000);
-const outages = ({ effects }: Result): number[] => effects.map(({ outageMs }) => outageMs);
-const medianOf = (result: Result): number => seconds(median(outages(result)));
-const maxOf = (result: Result): number => seconds(Math.max(...outages(result)));
+const medianOf = (result: Result): number => seconds(median(outagesOf(result)));
+const maxOf = (result: Result): number => seconds(Math.max(...outagesOf(result)));
 
 async function keepalived(tv: AaaCluster, advertIntervalMilliseconds: number): Promise<void> {
   const service = { type: "ClusterIP", nodePort: null };
@@ -110,13 +107,9 @@ async function keepalived(tv: AaaCluster, advertIntervalMilliseconds: number): P
   await changeGateways(tv, { aaa: gateway(VIRTUAL_IP), broker: gateway(BROKER_VIRTUAL_IP) });
 }
 
-/** Strikes RUNS times, each time when all is well. Rejects unless the address is with the first candidate each time. */
-async function struck(tv: AaaCluster, load: Load, first: NodeLayout, fault: Fault): Promise<Result> {
-  const nodes = (await tv.nodes()).length;
-  const effects: Effects[] = [];
-  for (let run = 0; run < RUNS; run += 1) {
-    await tv.ready(5 * MINUTE_MS);
-    await everyCandidateKnows(tv, nodes);
+/** Strikes RUNS times. Rejects unless the address is with the first candidate each time. */
+function struck(tv: AaaCluster, load: Load, first: NodeLayout, fault: Fault): Promise<Result> {
+  return repeated(tv, fault.name, async () => {
     await load.well(MINUTE_MS);
     const since = load.begin();
     await fault.strike(first);
@@ -130,27 +123,35 @@ async function struck(tv: AaaCluster, load: Load, first: NodeLayout, fault: Faul
     }
     await heldBy(first, 5 * MINUTE_MS);
     await load.well(MINUTE_MS);
-    effects.push({ ...(await load.since(since)), outageMs });
-  }
-  const result = { name: fault.name, effects };
-  say(rowOf(result));
-  return result;
+    return { ...(await load.since(since)), outageMs };
+  });
 }
 
 /** Deletes AAA pods as if they had died, one after the other. */
-async function podsKilled(tv: AaaCluster, load: Load): Promise<Result> {
+function podsKilled(tv: AaaCluster, load: Load): Promise<Result> {
+  return repeated(tv, "an AAA pod is killed", async (run, nodes) => {
+    const since = load.begin();
+    await tv.kubectl.run(["delete", "pod", `${tv.name}-aaa-${run % nodes}`, "--grace-period=0", "--force"]);
+    await sleep(5_000);
+    await tv.ready(3 * MINUTE_MS);
+    return load.since(since);
+  });
+}
+
+/** Does something RUNS times, each time when all is well, and tells what it did. */
+async function repeated(
+  tv: AaaCluster,
+  name: string,
+  strike: (run: number, nodes: number) => Promise<Effects>,
+): Promise<Result> {
   const nodes = (await tv.nodes()).length;
   const effects: Effects[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     await tv.ready(5 * MINUTE_MS);
     await everyCandidateKnows(tv, nodes);
-    const since = load.begin();
-    await tv.kubectl.run(["delete", "pod", `${tv.name}-aaa-${run % nodes}`, "--grace-period=0", "--force"]);
-    await sleep(5_000);
-    await tv.ready(3 * MINUTE_MS);
-    effects.push(await load.since(since));
+    effects.push(await strike(run, nodes));
   }
-  const result = { name: "an AAA pod is killed", effects };
+  const result = { name, effects };
   say(rowOf(result));
   return result;
 }

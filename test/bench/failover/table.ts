@@ -17,7 +17,7 @@ export function heading(): string {
 }
 
 export function rowOf({ name, effects }: Result): string {
-  const outages = effects.map(({ outageMs }) => outageMs);
+  const outages = outagesOf({ effects });
   const cells = [
     inSeconds(median(outages)),
     inSeconds(Math.max(...outages)),
@@ -28,6 +28,11 @@ export function rowOf({ name, effects }: Result): string {
   ];
   const each = outages.map(inSeconds).join(" ");
   return [line(name, cells), `    each ${each}`, ...kindsOf(effects)].join("\n");
+}
+
+/** How long nobody was answered each time, in milliseconds. */
+export function outagesOf({ effects }: Pick<Result, "effects">): number[] {
+  return effects.map(({ outageMs }) => outageMs);
 }
 
 export function sumOf({ effects }: Pick<Result, "effects">, figure: (one: Effects) => number): number {

@@ -1,5 +1,4 @@
-import { gatewaysOf } from "../../../operator/src/cluster/build/gateways.ts";
-import { aCluster } from "../../../operator/src/cluster/testing/fixtures.ts";
+import { gatewayOf } from "../../../operator/src/cluster/testing/fixtures.ts";
 import { type RunningGateway, startGateway } from "../../gateways/haproxy.ts";
 import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { medians, rounded } from "../../lib/statistics.ts";
@@ -63,9 +62,7 @@ export async function bench(): Promise<object> {
 }
 
 async function startAaaGateway(nodePort: number): Promise<RunningGateway> {
-  const aaa = gatewaysOf(aCluster()).find(({ component }) => component === "aaa-gateway");
-  if (aaa === undefined) throw new Error("an AaaCluster without an AAA gateway");
-  const gateway = await startGateway(aaa, [nodePort]);
+  const gateway = await startGateway(gatewayOf("aaa-gateway"), [nodePort]);
   await until("HAProxy has found the node ready", async () => (await gateway.own("/readyz")).status === 200, {
     deadlineMs: 20_000,
   });

@@ -6,10 +6,10 @@ import { say, step } from "../../lib/steps.ts";
 import { nodeState } from "../../replication/stack.ts";
 import { startPostgresql } from "../../services/postgresql.ts";
 import { startRabbitmq } from "../../services/rabbitmq.ts";
-import { identityAt, stopAt } from "../accounting/records.ts";
+import { identityAt, stopRequest } from "../accounting/records.ts";
 import { EPOCH } from "../apply/events.ts";
 import { writtenEventAt } from "../apply/queue.ts";
-import { Line, postRequest } from "../load/line.ts";
+import { Line } from "../load/line.ts";
 import { type LoadedNode, startLoadedNode } from "../load/node.ts";
 import { type Storm, storm } from "./storm.ts";
 
@@ -36,7 +36,7 @@ export async function bench(): Promise<object> {
   let next = 0;
   const request = (): Buffer => {
     next += 1;
-    return postRequest("/v1/accounting", { accessToken: tokens[next % BOXES], ...stopAt("storm", next) });
+    return stopRequest(tokens[next % BOXES] as string, "storm", next);
   };
   await step("Warm up", () => sustained(node, 3, request));
   const peak = await step("What it can sustain", () => sustained(node, SECONDS, request));

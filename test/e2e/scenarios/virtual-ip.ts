@@ -1,14 +1,6 @@
 import { afterAll, expect, test } from "@jest/globals";
 import { chooseCluster } from "../../cluster/choose.ts";
-import {
-  AAA_PODS,
-  cutCable,
-  type Fault,
-  killHaproxy,
-  killKeepalived,
-  pause,
-  stopBackends,
-} from "../../gateways/faults.ts";
+import { cutCable, type Fault, killHaproxy, killKeepalived, pause, stopBackends } from "../../gateways/faults.ts";
 import { Load } from "../../gateways/load.ts";
 import {
   BROKER_VIRTUAL_IP,
@@ -17,11 +9,12 @@ import {
   everyCandidateKnows,
   heldBy,
   holders,
+  patchGateways,
   VIRTUAL_IP,
   virtualGateway,
   withoutVirtualIP,
 } from "../../gateways/virtual-ip.ts";
-import { type AaaCluster, conditionOf, sampleSubscribers } from "../../lib/aaa-cluster.ts";
+import { conditionOf, sampleSubscribers } from "../../lib/aaa-cluster.ts";
 import type { Kubectl } from "../../lib/kubectl.ts";
 import { until } from "../../lib/until.ts";
 import { MINUTE_MS, type TheStage } from "./stage.ts";
@@ -71,7 +64,7 @@ export function virtualIPHasAHolder(stage: TheStage): void {
     ["its HAProxy is killed", () => killHaproxy],
     ["its keepalived is killed", () => killKeepalived],
     ["its HAProxy and its keepalived are paused", () => pause],
-    ["every AAA pod of one node stands still", (kubectl) => stopBackends(kubectl, AAA_PODS)],
+    ["every AAA pod of one node stands still", stopBackends],
   ])(
     "when %s, boxes are answered again soon, and by the first candidate alone after it is back",
     async (_, faultOf) => {
@@ -124,13 +117,13 @@ export function virtualIPHasAHolder(stage: TheStage): void {
     async () => {
       const { tv } = stage();
       await tv.ready(3 * MINUTE_MS);
-      await patch(tv, { virtualIP: "198.51.100.1" });
+      await patchGateways(tv, { aaa: { virtualIP: "198.51.100.1" } });
       await until(
         "the status says that the address is outside of the subnet",
         async () => conditionOf(await tv.get(), "GatewaysReady")?.reason === "VirtualIPOutsideSubnet",
         { deadlineMs: 2 * MINUTE_MS, intervalMs: 1000 },
       );
-      await patch(tv, { virtualIP: VIRTUAL_IP });
+      await patchGateways(tv, { aaa: { virtualIP: VIRTUAL_IP } });
       await tv.ready(8 * MINUTE_MS);
     },
     12 * MINUTE_MS,
@@ -150,9 +143,4 @@ export function virtualIPHasAHolder(stage: TheStage): void {
     },
     8 * MINUTE_MS,
   );
-}
-
-function patch(tv: AaaCluster, gateway: object): Promise<string> {
-  const merge = `--patch=${JSON.stringify({ spec: { nodes: { gateway } } })}`;
-  return tv.kubectl.run(["patch", "aaacluster", tv.name, "--type=merge", merge]);
 }

@@ -1,14 +1,12 @@
 import { expect, test } from "@jest/globals";
-import { aCluster } from "../testing/fixtures.ts";
+import { aCluster, gatewayOf } from "../testing/fixtures.ts";
 import { WITH_TLS } from "../testing/specs.ts";
 import { type Gateway, gatewaysOf } from "./gateways.ts";
 import { haproxyConfig } from "./haproxy-config.ts";
 
 /** The lines of each section of a gateway's configuration, by the section's first line. */
 function sections(component: Gateway["component"], spec = {}): ReadonlyMap<string, readonly string[]> {
-  const gateway = gatewaysOf(aCluster(spec)).find((one) => one.component === component);
-  if (gateway === undefined) throw new Error(`no gateway ${component}`);
-  const blocks = haproxyConfig(gateway).trim().split(/\n\n+/);
+  const blocks = haproxyConfig(gatewayOf(component, spec)).trim().split(/\n\n+/);
   return new Map(
     blocks.map((block) => {
       const [heading = "", ...lines] = block.split("\n");

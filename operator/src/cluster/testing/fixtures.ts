@@ -2,6 +2,7 @@ import Value from "typebox/value";
 import type { AaaCluster } from "../../api/aaacluster.ts";
 import { type AaaClusterSpec, Spec } from "../../api/schema.ts";
 import type { BrokerReport } from "../broker/index.ts";
+import { type Gateway, gatewaysOf } from "../build/gateways.ts";
 import type { GatewayWorkload, Observed, Workload } from "../observe.ts";
 import type { NodeReport } from "../services.ts";
 import type { Settings } from "../settings.ts";
@@ -39,6 +40,13 @@ export function anAaaCluster(spec: Partially<AaaClusterSpec> = {}): AaaCluster {
 /** The same, validated. */
 export function aCluster(spec: Partially<AaaClusterSpec> = {}): ValidatedCluster {
   return validate(anAaaCluster(spec), SETTINGS);
+}
+
+/** One gateway of such a cluster, as it is built. */
+export function gatewayOf(component: Gateway["component"], spec: Partially<AaaClusterSpec> = {}): Gateway {
+  const found = gatewaysOf(aCluster(spec)).find((one) => one.component === component);
+  if (found === undefined) throw new Error(`no gateway ${component}`);
+  return found;
 }
 
 const allReady = (name: string, wanted: number): Workload => ({
