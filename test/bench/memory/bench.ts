@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { usageOf } from "../../lib/process-usage.ts";
+import { rounded } from "../../lib/statistics.ts";
+import { step } from "../../lib/steps.ts";
+import { metricOf } from "../../replication/stack.ts";
+import { requestOf } from "../authorize/routes.ts";
+import { authorizations } from "../authorize/subject.ts";
+import type { NodeUnderLoad } from "../boxes/node.ts";
+import { boxOfPopulation } from "../boxes/population.ts";
+import { prepareNode } from "../boxes/prepare.ts";
+import { rawRequest } from "../boxes/raw-http.ts";
+
+const POPULATION = Number(process.env.POPULATION ?? 1_000_000);
+const LANES = Number(process.env.LANES ?? 64);
+/** How many boxes ask again, at random, when all have asked. */
+const AGAIN = Math.ceil(POPULATION / 10);
+const SETTLE_MS = 10_000;
+
+/**
+ * The memory of a node with 1,000,000 subscribers, each with a device and an entitlement, as its image runs it and with its default
+ * settings: when it has them from OSS by a snapshot, when every box has asked it once whether it may use a service, and when a
+ * tenth of them, at random, has asked again, of which the node knows `hit_rate` by then. POPULATION and LANES change the size.
+ */
+export async function bench(): Promise<object> {
+  await using owned = new AsyncDisposableStack();
+  const node = await prepareNode(owned, POPULATION);
+  const synced = await usageOf(node.pid);
+  const ask = owned.use(authorizationsOf(node));
+  await step("Every box asks once", () => askAll(ask, POPULATION, (index) => index));
+  const filled = await usageOf(node.pid);
+  const before = await readsOf(node);
+  await step("A tenth of them asks again", () => askAll(ask, AGAIN, () => Math.floor(Math.random() * POPULATION)));
+  const after = await readsOf(node);
+  await step("It is left alone", () => sleep(SETTLE_MS));
+  const settled = await usageOf(node.pid);
+  const hits = after.memory - before.memory;
+  return {
+    peak_mib: rounded(settled.peakMib),
+    settled_mib: rounded(settled.residentMib),
+    synced_mib: rounded(synced.residentMib),
+    synced_peak_mib: rounded(synced.peakMib),
+    filled_mib: rounded(filled.residentMib),
+    read_model_mib: rounded((await metricOf(node, "aaa_node_read_model_bytes")) / 2 ** 20),
+    read_model_pieces: await metricOf(node, "aaa_node_read_model_pieces"),
+    hit_rate: rounded(hits / (hits + after.database - before.database)),
+    population: POPULATION,
+  };
+}
+
+type Ask = AsyncDisposable & ((lane: number, box: number) => Promise<void>);
+
+/** Each box with a token of its own, which is made when it asks: a million of them would take more than the node. */
+function authorizationsOf(node: NodeUnderLoad): Ask {
+  const requests: Buffer[] = [];
+  const port = Number(new URL(node.url).port);
+  const subject = authorizations({ name: "node-service", port, cpu: node.cpu }, requests);
+  const ask = async (lane: number, box: number): Promise<void> => {
+    requests[lane] = rawRequest("/v1/authorize", requestOf(await node.accessToken(boxOfPopulation(box))));
+    await subject.once(lane, lane);
+  };
+  return Object.assign(ask, { [Symbol.asyncDispose]: () => subject[Symbol.asyncDispose]() });
+}
+
+async function askAll(ask: Ask, count: number, boxAt: (index: number) => number): Promise<void> {
+  let next = 0;
+  const inLane = async (lane: number): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await ask(lane, boxAt(index));
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, lane) => inLane(lane)));
+}
+
+/** Questions that were answered from memory and only after the database was read. */
+async function readsOf({ url }: NodeUnderLoad): Promise<{ memory: number; database: number }> {
+  const [memory, database] = await Promise.all(
+    ["memory", "database"].map((from) => metricOf({ url }, `aaa_node_reads_total{from="${from}"}`)),
+  );
+  return { memory: memory ?? 0, database: database ?? 0 };
+}
