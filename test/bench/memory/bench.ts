@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { postRequest } from "../../lib/line.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
@@ -8,7 +9,6 @@ import { authorizations } from "../authorize/subject.ts";
 import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
 import { prepareNode } from "../boxes/prepare.ts";
-import { rawRequest } from "../boxes/raw-http.ts";
 
 const POPULATION = Number(process.env.POPULATION ?? 1_000_000);
 const LANES = Number(process.env.LANES ?? 64);
@@ -55,7 +55,7 @@ function authorizationsOf(node: NodeUnderLoad): Ask {
   const port = Number(new URL(node.url).port);
   const subject = authorizations({ name: "node-service", port, cpu: node.cpu }, requests);
   const ask = async (lane: number, box: number): Promise<void> => {
-    requests[lane] = rawRequest("/v1/authorize", requestOf(await node.accessToken(boxOfPopulation(box))));
+    requests[lane] = postRequest("/v1/authorize", requestOf(await node.accessToken(boxOfPopulation(box))));
     await subject.once(lane, lane);
   };
   return Object.assign(ask, { [Symbol.asyncDispose]: () => subject[Symbol.asyncDispose]() });
