@@ -6,6 +6,8 @@ export interface Usage {
   readonly cpuSeconds: number;
   /** The most resident memory it ever had. */
   readonly peakMib: number;
+  /** The resident memory that it has. */
+  readonly residentMib: number;
 }
 
 const TICKS_PER_SECOND = 100;
@@ -16,6 +18,7 @@ export async function usageOf(pid: number): Promise<Usage> {
   // The second field is the program's name in brackets, which may hold blanks; user and system time are 14 and 15.
   const fields = (stat ?? "").slice((stat ?? "").lastIndexOf(")") + 2).split(" ");
   const ticks = Number(fields[11]) + Number(fields[12]);
-  const peakKib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status ?? "")?.[1]);
-  return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMib: peakKib / 1024 };
+  const mibOf = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status ?? "")?.[1]) / 1024;
+  return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMib: mibOf("VmHWM"), residentMib: mibOf("VmRSS") };
 }

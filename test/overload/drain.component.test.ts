@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { stopRequest } from "../bench/accounting/records.ts";
-import { Line } from "../bench/load/line.ts";
+import { Line } from "../lib/line.ts";
 import { until } from "../lib/until.ts";
 import { startService } from "../replication/process.ts";
 import { nodeState, population, query, Stack } from "../replication/stack.ts";

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { stopRequest } from "../bench/accounting/records.ts";
-import { type Answer, Line } from "../bench/load/line.ts";
+import { type Answer, Line } from "../lib/line.ts";
 import { until } from "../lib/until.ts";
 import { metricOf, population, query, Stack } from "../replication/stack.ts";
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import pg from "pg";
 import type { NodeService } from "../../node-service/src/service.ts";
 import { stopRequest } from "../bench/accounting/records.ts";
-import { type Answer, Line } from "../bench/load/line.ts";
+import { type Answer, Line } from "../lib/line.ts";
 import { until } from "../lib/until.ts";
 import { metricOf, nodeState, population, query, Stack } from "../replication/stack.ts";
 

@@ -224,7 +224,7 @@ export class Stack implements AsyncDisposable {
   }
 }
 
-export async function nodeState(node: NodeService): Promise<NodeState> {
+export async function nodeState(node: { readonly url: string }): Promise<NodeState> {
   const response = await fetch(new URL("/v1/partition", node.url));
   return (await response.json()) as NodeState;
 }

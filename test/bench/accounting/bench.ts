@@ -2,14 +2,14 @@ import type pg from "pg";
 import { storeRecords } from "../../../node-service/src/accounting/outbox.ts";
 import { durable } from "../../../node-service/src/accounting/settings.ts";
 import { UserError } from "../../lib/errors.ts";
+import { Line } from "../../lib/line.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { medians, quantile, rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
 import { metricOf } from "../../replication/stack.ts";
 import { startPostgresql } from "../../services/postgresql.ts";
 import { startRabbitmq } from "../../services/rabbitmq.ts";
-import { Line } from "../load/line.ts";
-import { type LoadedNode, startLoadedNode } from "../load/node.ts";
+import { type EmptyNode, startEmptyNode } from "../boxes/empty-node.ts";
 import { poolOf } from "./pool.ts";
 import { identityAt, recordAt, stopRequest } from "./records.ts";
 
@@ -29,7 +29,7 @@ export async function bench(): Promise<object> {
   if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
   await using postgresql = await step("Start PostgreSQL", () => startPostgresql());
   await using rabbitmq = await step("Start RabbitMQ", () => startRabbitmq());
-  await using node = await step("Start a node on one core", () => startLoadedNode(rabbitmq, postgresql));
+  await using node = await step("Start a node on one core", () => startEmptyNode(rabbitmq, postgresql));
   const durability = await durabilityOf(node.pool);
   await using script = poolOf(node, durable(COMMIT_TIMEOUT_MS));
   await step("Warm up", () => report(node, "warm-up", RECORDS / 4));
@@ -96,7 +96,7 @@ async function limitOf(pool: pg.Pool, round: string): Promise<number> {
 }
 
 /** Every box reports one record after the other, as soon as it was answered. */
-async function report(node: LoadedNode, round: string, count: number): Promise<Reported> {
+async function report(node: EmptyNode, round: string, count: number): Promise<Reported> {
   const tokens = await Promise.all(
     Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
   );
@@ -143,4 +143,4 @@ async function report(node: LoadedNode, round: string, count: number): Promise<R
   };
 }
 
-const groupsOf = ({ url }: LoadedNode): Promise<number> => metricOf({ url }, "aaa_node_accounting_group_size_count");
+const groupsOf = ({ url }: EmptyNode): Promise<number> => metricOf({ url }, "aaa_node_accounting_group_size_count");

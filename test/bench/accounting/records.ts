@@ -1,5 +1,5 @@
 import { type AccountingRecord, type AccountingReport, recordIdOf } from "@aaa-cluster/contract";
-import { postRequest } from "../load/line.ts";
+import { postRequest } from "../../lib/line.ts";
 
 /** Who reports the record at an index, of so many boxes. */
 export const identityAt = (index: number, boxes: number) => ({

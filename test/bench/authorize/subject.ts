@@ -1,8 +1,10 @@
+import { Line, postRequest } from "../../lib/line.ts";
 import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
-import { RawHttp, rawRequest } from "../boxes/raw-http.ts";
 import type { Cpu, Subject } from "../boxes/subject.ts";
 import { requestOf } from "./routes.ts";
+
+const TIMEOUT_MS = 10_000;
 
 /** Something that answers HTTP with a permission to whatever one of the requests it is asked. */
 export interface Authorizer {
@@ -13,19 +15,18 @@ export interface Authorizer {
 
 /** @param requests what each box of the population sends */
 export function authorizations({ name, port, cpu }: Authorizer, requests: readonly Buffer[]): Subject {
-  const connections: Promise<RawHttp>[] = [];
+  const lines: Promise<Line>[] = [];
   return {
     name,
     cpu,
     once: async (lane, box) => {
-      connections[lane] ??= RawHttp.open(port);
-      const connection = await connections[lane];
-      const answer = await connection.ask(requests[box] as Buffer);
-      const isPermitted = answer.startsWith("HTTP/1.1 200") && answer.includes('"decision":"Permit"');
-      if (!isPermitted) throw new Error(`${name} answered:\n${answer}`);
+      lines[lane] ??= Line.open(`http://127.0.0.1:${port}`, TIMEOUT_MS);
+      const { status, body } = await (await lines[lane]).ask(requests[box] as Buffer);
+      const isPermitted = status === 200 && body.includes('"decision":"Permit"');
+      if (!isPermitted) throw new Error(`${name} answered with ${status}:\n${body}`);
     },
     [Symbol.asyncDispose]: async () => {
-      for (const connection of await Promise.all(connections)) await connection[Symbol.asyncDispose]();
+      for (const line of await Promise.all(lines)) line[Symbol.dispose]();
     },
   };
 }
@@ -34,7 +35,7 @@ export function authorizations({ name, port, cpu }: Authorizer, requests: readon
 export async function authorizeRequests({ accessToken }: NodeUnderLoad, population: number): Promise<Buffer[]> {
   const requests: Buffer[] = [];
   for (let index = 0; index < population; index += 1) {
-    requests.push(rawRequest("/v1/authorize", requestOf(await accessToken(boxOfPopulation(index)))));
+    requests.push(postRequest("/v1/authorize", requestOf(await accessToken(boxOfPopulation(index)))));
   }
   return requests;
 }

@@ -2,12 +2,13 @@ import type { Identity } from "../../../node-service/src/signing-keys.ts";
 import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { until } from "../../lib/until.ts";
 import { ServiceProcess } from "../../replication/fuzz/service-process.ts";
-import { type NodeState, Stack } from "../../replication/stack.ts";
+import { Stack } from "../../replication/stack.ts";
 import type { Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { pin, SUBJECT_CORE } from "./cores.ts";
 import { fillOss } from "./population.ts";
 import type { Cpu } from "./subject.ts";
+import { untilSynced } from "./synced.ts";
 
 /** A node-service on the core of subjects, with a population in its database on the same core. */
 export interface NodeUnderLoad extends AsyncDisposable {
@@ -44,9 +45,7 @@ export async function startNode(
   const env = { ...stack.nodeEnv("tv-aaa-0", await stack.database(server)), NODE_ENV: "production" };
   const node = owned.use(new ServiceProcess("tv-aaa-0", "node-service", env));
   await node.start();
-  const isSynced = async (): Promise<boolean> =>
-    ((await (await fetch(new URL("/v1/partition", node.url))).json()) as NodeState).synced;
-  await until("the node is synced", isSynced, DEADLINE);
+  await untilSynced(node, DEADLINE.deadlineMs);
   await pin(node.pid, SUBJECT_CORE);
   await pin(server.pid, SUBJECT_CORE);
   const kept = owned.move();

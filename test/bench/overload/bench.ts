@@ -1,6 +1,7 @@
 import { DEFAULT_OSS_EXCHANGE, encodeEvents } from "@aaa-cluster/contract";
 import { connect } from "amqplib";
 import { UserError } from "../../lib/errors.ts";
+import { Line } from "../../lib/line.ts";
 import { quantile, rounded } from "../../lib/statistics.ts";
 import { say, step } from "../../lib/steps.ts";
 import { nodeState } from "../../replication/stack.ts";
@@ -9,8 +10,7 @@ import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { identityAt, stopRequest } from "../accounting/records.ts";
 import { EPOCH } from "../apply/events.ts";
 import { writtenEventAt } from "../apply/queue.ts";
-import { Line } from "../load/line.ts";
-import { type LoadedNode, startLoadedNode } from "../load/node.ts";
+import { type EmptyNode, startEmptyNode } from "../boxes/empty-node.ts";
 import { type Storm, storm } from "./storm.ts";
 
 const BOXES = Number(process.env.BOXES ?? 2_000);
@@ -29,7 +29,7 @@ export async function bench(): Promise<object> {
   await using postgresql = await step("Start PostgreSQL", () => startPostgresql());
   await using rabbitmq = await step("Start RabbitMQ", () => startRabbitmq());
   const env = { DEVICE_REQUESTS_PER_SECOND: "0" };
-  await using node = await step("Start a node on one core", () => startLoadedNode(rabbitmq, postgresql, env));
+  await using node = await step("Start a node on one core", () => startEmptyNode(rabbitmq, postgresql, env));
   const tokens = await Promise.all(
     Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
   );
@@ -79,7 +79,7 @@ const describe = ({ offered, goodput, perCpuSecond, refused, p50, p99 }: Storm):
   `p50 ${rounded(p50)} ms, p99 ${rounded(p99)} ms`;
 
 /** Requests per second of boxes that each ask again as soon as they were answered. */
-async function sustained({ url }: LoadedNode, seconds: number, request: () => Buffer): Promise<number> {
+async function sustained({ url }: EmptyNode, seconds: number, request: () => Buffer): Promise<number> {
   const lines = await Promise.all(Array.from({ length: SUSTAINED_BOXES }, () => Line.open(url)));
   const end = performance.now() + seconds * 1000;
   const counts = await Promise.all(
@@ -104,7 +104,7 @@ interface Watch extends AsyncDisposable {
 }
 
 /** Ten broadcasts a second, and as many probes. */
-async function watchStream(node: LoadedNode): Promise<Watch> {
+async function watchStream(node: EmptyNode): Promise<Watch> {
   const connection = await connect(node.stack.vhost.urlAs("admin"));
   const channel = await connection.createChannel();
   const sentAt = new Map<bigint, number>();
@@ -115,7 +115,7 @@ async function watchStream(node: LoadedNode): Promise<Watch> {
     const live = await fetch(new URL("/livez", node.url));
     probes.push(performance.now() - began);
     if (!live.ok) throw new Error(`/livez: ${live.status}`);
-    const applied = BigInt((await nodeState({ url: node.url, stop: async () => {} })).sequence);
+    const applied = BigInt((await nodeState(node)).sequence);
     const oldest = [...sentAt].find(([place]) => place > applied);
     for (const place of sentAt.keys()) if (place <= applied) sentAt.delete(place);
     if (oldest !== undefined) maxLagSeconds = Math.max(maxLagSeconds, (performance.now() - oldest[1]) / 1000);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Line } from "../../lib/line.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { quantile } from "../../lib/statistics.ts";
-import { Line } from "../load/line.ts";
 
 /** A box gives up on an answer that takes longer, so a later one is worth nothing. */
 const PATIENCE_MS = 5_000;

@@ -3,19 +3,19 @@ import { migrate } from "@aaa-cluster/service-kit";
 import { connect } from "amqplib";
 import pg from "pg";
 import { pino } from "pino";
-import { run } from "../../lib/run.ts";
-import { until } from "../../lib/until.ts";
 import { ServiceProcess } from "../../replication/fuzz/service-process.ts";
-import { type NodeState, Stack } from "../../replication/stack.ts";
+import { Stack } from "../../replication/stack.ts";
 import type { Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { fillQueue } from "../apply/queue.ts";
+import { pin, SUBJECT_CORE } from "./cores.ts";
+import { untilSynced } from "./synced.ts";
 
 const PARTITION = "tv-aaa-0";
 const MIGRATIONS = new URL("../../../node-service/src/migrations/", import.meta.url);
 
 /** A node-service in a process of its own on one core, synced with a stream that has no entities. */
-export interface LoadedNode extends AsyncDisposable {
+export interface EmptyNode extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
   readonly pool: pg.Pool;
@@ -25,11 +25,11 @@ export interface LoadedNode extends AsyncDisposable {
 }
 
 /** @param env settings beside those that a pod would have */
-export async function startLoadedNode(
+export async function startEmptyNode(
   rabbitmq: Rabbitmq,
   postgresql: Postgresql,
   env: Readonly<Record<string, string>> = {},
-): Promise<LoadedNode> {
+): Promise<EmptyNode> {
   await using owned = new AsyncDisposableStack();
   const stack = owned.use(await Stack.start({ rabbitmq, postgresql }));
   const database = await stack.database(postgresql);
@@ -41,11 +41,9 @@ export async function startLoadedNode(
     new ServiceProcess(PARTITION, "node-service", { ...stack.nodeEnv(PARTITION, database), ...env }),
   );
   await node.start();
-  const isSynced = async (): Promise<boolean> =>
-    ((await (await fetch(new URL("/v1/partition", node.url))).json()) as NodeState).synced;
-  await until("the node is synced", isSynced, { deadlineMs: 30_000, intervalMs: 50 });
-  // All of its threads; the load and PostgreSQL may have the other core.
-  await run("taskset", ["--all-tasks", "--cpu-list", "--pid", "0", String(node.pid)]);
+  await untilSynced(node, 30_000);
+  // The load and PostgreSQL may have the other core.
+  await pin(node.pid, SUBJECT_CORE);
   const all = owned.move();
   return {
     url: node.url,
