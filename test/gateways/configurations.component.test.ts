@@ -38,11 +38,17 @@ async function allAreWell(image: "haproxy" | "keepalived", files: readonly strin
   try {
     for (const [index, file] of files.entries()) await writeFile(join(configs, `${index}.conf`), file);
     const script = `for file in /configs/*.conf; do ${command} || { cat "$file"; exit 1; }; done`;
-    const mounts = { [configs]: "/configs", [state]: "/run/keepalived" };
+    const mounts = { [configs]: "/configs", [state]: `/run/${image}` };
     const container = await startContainer({
       image,
       command: ["bash", "-c", script],
-      environment: { POD_NAME: "a-0" },
+      environment: {
+        POD_NAME: "a-0",
+        ENTRANCE_PORT: "6060",
+        HEALTH_PORT: "8404",
+        VIRTUAL_ENTRANCE: "192.0.2.1:6060",
+        VIRTUAL_HEALTH: "[2001:db8::1]:8404",
+      },
       mounts,
     });
     expect({ code: await container.exited, log: container.log() }).toEqual({ code: 0, log: "" });

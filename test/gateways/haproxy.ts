@@ -1,30 +1,40 @@
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Gateway } from "../../operator/src/cluster/build/gateways.ts";
-import { haproxyConfig } from "../../operator/src/cluster/build/haproxy-config.ts";
+import { haproxyConfig, haproxyEnvironment } from "../../operator/src/cluster/build/haproxy-config.ts";
 import { type Container, startContainer } from "../services/container.ts";
 import { ownedFolder, removeFolder } from "../services/folders.ts";
 import { freePorts } from "../services/ports.ts";
+import type { NameServer } from "./dns.ts";
 
-/** A gateway's HAProxy on this machine, before the given servers instead of those that DNS would give. */
+/** A gateway's HAProxy on this machine, before the given servers. */
 export interface RunningGateway extends AsyncDisposable {
   readonly port: number;
   readonly container: Container;
   /** What it answers at a path of its own. */
   own(path: string): Promise<{ readonly status: number; readonly text: string }>;
+  /** Writes another configuration as Kubernetes does, at one stroke: this gateway's, or any text. */
+  configure(gateway: Gateway | string): Promise<void>;
 }
 
+/** Ports of this machine, in place of what DNS would give; or who is asked in place of the DNS of Kubernetes. */
+type Servers = readonly number[] | NameServer;
+
 /** Starts HAProxy of the image with a gateway's configuration, but for its ports and servers. */
-export async function startGateway(gateway: Gateway, servers: readonly number[]): Promise<RunningGateway> {
+export async function startGateway(gateway: Gateway, servers: Servers): Promise<RunningGateway> {
   const [port = 0, healthPort = 0] = await freePorts(2);
-  const lines = servers.map((server, index) => `  server server${index + 1} 127.0.0.1:${server}`);
-  const config = haproxyConfig({ ...gateway, entrancePort: port, healthPort }).replace(
-    /^ {2}server-template .*$/m,
-    lines.join("\n"),
-  );
-  const folder = await ownedFolder();
-  await writeFile(join(folder, "haproxy.cfg"), config);
-  const container = await startContainer({ image: "haproxy", mounts: { [folder]: "/etc/haproxy" } });
+  const [etc, run] = [await ownedFolder(), await ownedFolder()];
+  const configure = async (another: Gateway | string): Promise<void> => {
+    const config = typeof another === "string" ? another : haproxyConfig(another);
+    await writeFile(join(etc, "haproxy.new"), before(servers, config));
+    await rename(join(etc, "haproxy.new"), join(etc, "haproxy.cfg"));
+  };
+  await configure(gateway);
+  const container = await startContainer({
+    image: "haproxy",
+    environment: haproxyEnvironment({ ...gateway, entrancePort: port, healthPort }),
+    mounts: { [etc]: "/etc/haproxy", [run]: "/run/haproxy" },
+  });
   const own = async (path: string) => {
     const answer = await fetch(`http://127.0.0.1:${healthPort}${path}`);
     return { status: answer.status, text: await answer.text() };
@@ -34,9 +44,17 @@ export async function startGateway(gateway: Gateway, servers: readonly number[])
     port,
     container,
     own,
+    configure,
     [Symbol.asyncDispose]: async () => {
       await container.stop();
-      await removeFolder(folder);
+      await removeFolder(etc);
+      await removeFolder(run);
     },
   };
+}
+
+function before(servers: Servers, config: string): string {
+  if ("port" in servers) return config.replace("parse-resolv-conf", `nameserver test 127.0.0.1:${servers.port}`);
+  const lines = servers.map((server, index) => `  server server${index + 1} 127.0.0.1:${server}`);
+  return config.replace(/^ {2}server-template .*$/m, lines.join("\n"));
 }

@@ -189,11 +189,7 @@ test.each<[string, Partially<AaaClusterSpec>, string[]]>([
   ["the broker's configuration", { broker: { additionalConfig: "heartbeat = 20" } }, ["tv-broker"]],
   ["the broker's memory", { broker: { resources: { limits: { memory: "1Gi" } } } }, ["tv-broker"]],
   ["what a queue may hold", { broker: { queue: { maxLength: 5 } } }, []],
-  [
-    "TLS to the broker",
-    { broker: { tls: { secretName: "s" } } },
-    ["tv-broker", "tv-oss", "tv-aaa", "tv-broker-gateway"],
-  ],
+  ["TLS to the broker", { broker: { tls: { secretName: "s" } } }, ["tv-broker", "tv-oss", "tv-aaa"]],
   ["the image of the nodes", { nodes: { image: "i:2" } }, ["tv-aaa"]],
   ["how far nodes may be behind", { nodes: { maxLagSeconds: 5 } }, ["tv-aaa"]],
   [

@@ -1,13 +1,12 @@
-import type { V1ConfigMap, V1Container, V1Deployment } from "@kubernetes/client-node";
+import type { V1ConfigMap, V1Container, V1Deployment, V1Volume } from "@kubernetes/client-node";
 import type { SchedulingSpec } from "../../api/fields.ts";
 import type { GatewaySpec } from "../../api/gateway.ts";
-import { hashOf } from "../../kube/index.ts";
-import { CONFIG_ANNOTATION, componentLabels, selectorLabels } from "../labels.ts";
+import { componentLabels, selectorLabels } from "../labels.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
-import { haproxyConfig } from "./haproxy-config.ts";
+import { haproxyConfig, haproxyEnvironment } from "./haproxy-config.ts";
 import { keepalivedConfig } from "./keepalived-config.ts";
-import { httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
+import { env, httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
 import type { ServiceManifest } from "./service.ts";
 
 /** Children of any gateway: HAProxy's configuration, its pods in Service mode, and the Service in front of them. */
@@ -45,10 +44,11 @@ export function gatewayDeployment(
       selector: { matchLabels: selectorLabels(cluster.name, component) },
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
-        metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(gatewayFiles(gateway)) } },
+        // Without a hash of the configuration: HAProxy takes a changed one itself.
+        metadata: { labels },
         spec: restrictedPod(cluster, component, gatewayScheduling(spec, "Preferred"), {
           containers: [haproxyContainer(cluster, gateway)],
-          volumes: [{ name: "config", configMap: { name: gateway.name } }],
+          volumes: haproxyVolumes(gateway),
         }),
       },
     },
@@ -90,10 +90,21 @@ export function haproxyContainer({ haproxyImage }: ValidatedCluster, gateway: Ga
       // Two of one address must not come to one Kubernetes node.
       ...(vrrp === undefined ? [] : [{ name: "virtual", containerPort: port, hostPort: port, hostIP: vrrp.ip }]),
     ],
-    ...(vrrp === undefined ? {} : { env: [podNameEnv("POD_NAME")] }),
+    env: [...(vrrp === undefined ? [] : [podNameEnv("POD_NAME")]), ...env(haproxyEnvironment(gateway))],
     resources: spec.resources,
     livenessProbe: httpProbe("/livez", healthPort, { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: httpProbe("/readyz", healthPort, { periodSeconds: 2, failureThreshold: 1 }),
-    volumeMounts: [{ name: "config", mountPath: "/etc/haproxy", readOnly: true }],
+    volumeMounts: [
+      { name: "config", mountPath: "/etc/haproxy", readOnly: true },
+      { name: "haproxy", mountPath: "/run/haproxy" },
+    ],
   });
+}
+
+/** The configuration, and where HAProxy keeps what its next worker has to know. */
+export function haproxyVolumes({ name }: Gateway): V1Volume[] {
+  return [
+    { name: "config", configMap: { name } },
+    { name: "haproxy", emptyDir: {} },
+  ];
 }

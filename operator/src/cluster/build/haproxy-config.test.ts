@@ -2,7 +2,13 @@ import { expect, test } from "@jest/globals";
 import { aCluster, gatewayOf } from "../testing/fixtures.ts";
 import { WITH_TLS } from "../testing/specs.ts";
 import { type Gateway, gatewaysOf } from "./gateways.ts";
-import { haproxyConfig } from "./haproxy-config.ts";
+import { haproxyConfig, haproxyEnvironment, haproxyVersion } from "./haproxy-config.ts";
+
+function gatewayOf(component: Gateway["component"], spec = {}): Gateway {
+  const gateway = gatewaysOf(aCluster(spec)).find((one) => one.component === component);
+  if (gateway === undefined) throw new Error(`no gateway ${component}`);
+  return gateway;
+}
 
 /** The lines of each section of a gateway's configuration, by the section's first line. */
 function sections(component: Gateway["component"], spec = {}): ReadonlyMap<string, readonly string[]> {
@@ -19,12 +25,14 @@ const COMPONENTS = ["broker-gateway", "oss-gateway", "aaa-gateway"] as const;
 const HTTP = ["oss-gateway", "aaa-gateway"] as const;
 
 test.each([
-  ["broker-gateway", "tcp", "bind :5670", "server 9 tv-broker-nodes.aaa.svc.cluster.local:5672"],
-  ["oss-gateway", "http", "bind :6070", "server 5 tv-oss-nodes.aaa.svc.cluster.local:6700"],
-  ["aaa-gateway", "http", "bind :6060", "server 50 tv-aaa-nodes.aaa.svc.cluster.local:6600"],
-] as const)("%s speaks %s and passes on to every pod behind it", (component, mode, bind, servers) => {
+  ["broker-gateway", "tcp", "5670", "amqp 9 tv-broker-nodes.aaa.svc.cluster.local:5672"],
+  ["oss-gateway", "http", "6070", "http 5 tv-oss-nodes.aaa.svc.cluster.local:6700"],
+  ["aaa-gateway", "http", "6060", "http 50 tv-aaa-nodes.aaa.svc.cluster.local:6600"],
+] as const)("%s speaks %s and passes on to every pod behind it", (component, mode, port, servers) => {
   const config = sections(component);
-  expect(config.get(`frontend entrance from ${mode}`)).toEqual([bind, "default_backend servers"]);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable
+  expect(config.get(`frontend entrance from ${mode}`)).toEqual(['bind ":${ENTRANCE_PORT}"', "default_backend servers"]);
+  expect(haproxyEnvironment(gatewayOf(component))).toEqual({ ENTRANCE_PORT: port, HEALTH_PORT: "8404" });
   expect(config.get(`backend servers from ${mode}`)).toContain(`server-template ${servers}`);
   expect([...config.keys()]).toEqual([
     "global",
@@ -39,7 +47,7 @@ test.each([
 
 test("the broker gateway passes TLS on without a look into it", () => {
   const backend = sections("broker-gateway", WITH_TLS).get("backend servers from tcp");
-  expect(backend).toContain("server-template server 9 tv-broker-nodes.aaa.svc.cluster.local:5671");
+  expect(backend).toContain("server-template amqps 9 tv-broker-nodes.aaa.svc.cluster.local:5671");
   const config = haproxyConfig(gatewaysOf(aCluster(WITH_TLS))[0] as Gateway);
   const withTls = config.split("\n").filter((line) => /ssl|crt|verify/.test(line));
   expect(withTls).toEqual([
@@ -80,7 +88,7 @@ test("OSS is sent again only what is harmless twice, and nodes are sent everythi
 test.each(COMPONENTS)("%s finds pods by DNS as they come and go, and starts when there is none", (component) => {
   const [, servers] = [...sections(component)].find(([heading]) => heading.startsWith("backend")) ?? [];
   const options = servers?.find((line) => line.startsWith("default-server"));
-  for (const option of ["check", "inter 1s", "fall 2", "rise 1", "resolvers cluster", "init-addr none"]) {
+  for (const option of ["check", "inter 1s", "fall 2", "rise 1", "resolvers cluster", "init-addr last,none"]) {
     expect(options).toContain(option);
   }
   expect(sections(component).get("resolvers cluster")).toContain("parse-resolv-conf");
@@ -133,20 +141,24 @@ test.each(COMPONENTS)("%s knows within seconds of pods that came or went, howeve
   );
 });
 
-test.each(COMPONENTS)("%s ends before Kubernetes ends it, and logs where Kubernetes looks", (component) => {
+test.each(COMPONENTS)("%s keeps old connections over ten reloads, and logs where Kubernetes looks", (component) => {
   const config = sections(component);
   expect(config.get("global")).toEqual([
     "log stdout format raw local0 notice",
     "fd-hard-limit 50000",
-    "hard-stop-after 10s",
+    "mworker-max-reloads 10",
+    "server-state-file /run/haproxy/servers",
   ]);
   const defaults = config.get(component === "broker-gateway" ? "defaults tcp" : "defaults http");
-  expect(defaults).toEqual(expect.arrayContaining(["log global", "option dontlognull"]));
+  expect(defaults).toEqual(
+    expect.arrayContaining(["log global", "option dontlognull", "load-server-state-from-file global"]),
+  );
 });
 
 test.each(COMPONENTS)("whoever asks %s for its health is answered or let go", (component) => {
   expect(sections(component).get("defaults health")).toEqual([
     "mode http",
+    "load-server-state-from-file global",
     "timeout connect 2s",
     "timeout client 10s",
     "timeout server 10s",
@@ -169,13 +181,15 @@ test("connections to the broker may be quiet for hours", () => {
 });
 
 test.each(COMPONENTS)("%s is alive at once, ready while a server is up, and has metrics", (component) => {
+  const version = haproxyVersion(gatewayOf(component));
   expect(sections(component).get("frontend health from health")).toEqual([
-    "bind :8404",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable
+    'bind ":${HEALTH_PORT}"',
     "acl nobody nbsrv(servers) eq 0",
     'http-request return status 200 content-type text/plain string "alive" if { path /livez }',
     'http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody',
     'http-request return status 200 content-type text/plain string "ready" if { path /readyz }',
-    "http-request return status 200 content-type application/json lf-string '{\"servers\":%[nbsrv(servers)]}' if { path /v1/gateway }",
+    `http-request return status 200 content-type application/json lf-string '{"configuration":"${version}","servers":%[nbsrv(servers)]}' if { path /v1/gateway }`,
     "http-request use-service prometheus-exporter if { path /metrics }",
   ]);
 });
@@ -184,4 +198,12 @@ test("no configuration depends on how many pods are behind a gateway", () => {
   const configs = (replicas: number): string[] =>
     gatewaysOf(aCluster({ broker: { replicas }, nodes: { replicas }, oss: { replicas } })).map(haproxyConfig);
   expect(configs(5)).toEqual(configs(1));
+});
+
+test("a configuration says its version, which is another one for every other configuration", () => {
+  const versions = [...COMPONENTS.map((component) => gatewayOf(component)), gatewayOf("broker-gateway", WITH_TLS)].map(
+    haproxyVersion,
+  );
+  for (const version of versions) expect(version).toMatch(/^[0-9a-f]{16}$/);
+  expect(new Set(versions).size).toBe(4);
 });

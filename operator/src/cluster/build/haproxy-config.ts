@@ -1,12 +1,16 @@
+import { hashOf } from "../../kube/index.ts";
 import { hostAndPort } from "../pods.ts";
-import type { VirtualRouter } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
+
+/** Each keeps its connections until they end, which may take months; the oldest is ended when there are more. */
+const MOST_OLD_WORKERS = 10;
 
 /** AMQP connections are quiet while a publisher is blocked, so only hours of silence count as dead. */
 const TCP_SECTION = `
 defaults tcp
   mode tcp
   log global
+  load-server-state-from-file global
   option dontlognull
   option clitcpka
   clitcpka-idle 60s
@@ -23,15 +27,20 @@ defaults tcp
   timeout check 2s
 `;
 
-/** What is sent again goes to another server, and the second of two new ones may still refuse it. */
+/**
+ * What is sent again goes to another server, and the second of two new ones may still refuse it. A worker that ends lets
+ * an idle client send once more, and tells it then.
+ */
 const HTTP_SECTION = `
 defaults http
   mode http
   log global
+  load-server-state-from-file global
   option dontlognull
   option redispatch 1
   retries 3
   retry-on conn-failure empty-response 503
+  option idle-close-on-response
   timeout connect 500ms
   timeout client 60s
   timeout server 60s
@@ -62,51 +71,82 @@ const amqpCheck = (tls: boolean): string => `
   tcp-check expect rbinary ^01............000A000A`;
 
 /** HAProxy's own health: ready while at least one server behind it is. */
-const healthSection = ({ healthPort, vrrp }: Gateway): string => `
+const healthSection = ({ vrrp }: Gateway, version: string): string => `
 defaults health
   mode http
+  load-server-state-from-file global
   timeout connect 2s
   timeout client 10s
   timeout server 10s
 
 frontend health from health
-  bind :${healthPort}
+  bind ":\${HEALTH_PORT}"
   acl nobody nbsrv(servers) eq 0
   http-request return status 200 content-type text/plain string "alive" if { path /livez }
   http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody
   http-request return status 200 content-type text/plain string "ready" if { path /readyz }
-  http-request return status 200 content-type application/json lf-string '{"servers":%[nbsrv(servers)]${vrrp === undefined ? "" : `,"holds":%[nbsrv(holder)]`}}' if { path /v1/gateway }
+  http-request return status 200 content-type application/json lf-string '{"configuration":"${version}","servers":%[nbsrv(servers)]${vrrp === undefined ? "" : `,"holds":%[nbsrv(holder)]`}}' if { path /v1/gateway }
   http-request use-service prometheus-exporter if { path /metrics }
-${vrrp === undefined ? "" : holderSection(healthPort, vrrp)}`;
+${vrrp === undefined ? "" : HOLDER_SECTION}`;
 
-/** Whether it is this one who answers at the virtual IP: the one server of \`holder\` is up then. */
-const holderSection = (healthPort: number, { ip }: VirtualRouter): string => `\
+/** Whether it is this one who answers at the virtual IP: the one server of `holder` is up then. */
+const HOLDER_SECTION = `\
   http-request return status 200 content-type text/plain string "\${POD_NAME}" if { path /v1/name }
 
 backend holder from health
   timeout check 500ms
   option httpchk GET /v1/name
   http-check expect string "\${POD_NAME}"
-  server self ${hostAndPort(ip, healthPort)} check inter 500ms fall 1 rise 1
+  server self "\${VIRTUAL_HEALTH}" check inter 500ms fall 1 rise 1
 `;
 
 /**
- * The configuration of one gateway. Servers are found by DNS and checked by HAProxy itself, so pods come and go
- * without a reload. A server that cannot be reached is down before the next check says so. A broker that goes down has its
- * connections closed, so that clients connect anew elsewhere; a pod that answers requests answers those that it has, as one
- * that is about to end says that it is not ready.
+ * What belongs to the pod, which the configuration names: the pod is made anew with it. So a running HAProxy can take
+ * any configuration of its gateway, also the one of the pods that will take its place.
  */
+export function haproxyEnvironment({
+  port,
+  entrancePort,
+  healthPort,
+  vrrp,
+}: Gateway): Readonly<Record<string, string>> {
+  return {
+    ENTRANCE_PORT: String(entrancePort),
+    HEALTH_PORT: String(healthPort),
+    ...(vrrp === undefined
+      ? {}
+      : { VIRTUAL_ENTRANCE: hostAndPort(vrrp.ip, port), VIRTUAL_HEALTH: hostAndPort(vrrp.ip, healthPort) }),
+  };
+}
+
+/** The configuration of one gateway, which says its own version. */
 export function haproxyConfig(gateway: Gateway): string {
-  const { port, entrancePort, backend, vrrp } = gateway;
+  return configOf(gateway, haproxyVersion(gateway));
+}
+
+/** What tells configurations of a gateway apart. */
+export function haproxyVersion(gateway: Gateway): string {
+  return hashOf(configOf(gateway, ""));
+}
+
+/**
+ * Servers are found by DNS and checked by HAProxy itself, so pods come and go without a reload. A server that cannot be
+ * reached is down before the next check says so. A broker that goes down has its connections closed, so that clients
+ * connect anew elsewhere; a pod that answers requests answers those that it has, as one that is about to end says that it is
+ * not ready. After a reload servers are as they were; those of another protocol have another name, so that they are not.
+ */
+function configOf(gateway: Gateway, version: string): string {
+  const { backend, vrrp } = gateway;
   const { protocol, host, slots } = backend;
   const mode = protocol === "amqp" || protocol === "amqps" ? "tcp" : "http";
   const repeats = mode === "tcp" ? "" : backend.repeatable ? SEND_AGAIN_WHEN_LATE : SEND_ONCE;
   // An address that another one holds now can be bound too, without any capability.
-  const virtual = vrrp === undefined ? "" : `  bind ${hostAndPort(vrrp.ip, port)} transparent\n`;
+  const virtual = vrrp === undefined ? "" : `  bind "\${VIRTUAL_ENTRANCE}" transparent\n`;
   return `global
   log stdout format raw local0 notice
   fd-hard-limit 50000
-  hard-stop-after 10s
+  mworker-max-reloads ${MOST_OLD_WORKERS}
+  server-state-file /run/haproxy/servers
 
 resolvers cluster
   parse-resolv-conf
@@ -118,14 +158,14 @@ resolvers cluster
   hold obsolete 5s
 ${mode === "tcp" ? TCP_SECTION : HTTP_SECTION}
 frontend entrance from ${mode}
-  bind :${entrancePort}
+  bind ":\${ENTRANCE_PORT}"
 ${virtual}  default_backend servers
 
 backend servers from ${mode}
   balance leastconn\
 ${mode === "tcp" ? amqpCheck(protocol === "amqps") : READYZ_CHECK}${repeats}
-  default-server check inter 1s fall 2 rise 1${mode === "tcp" ? " on-marked-down shutdown-sessions" : ""} observe layer4 error-limit 3 on-error mark-down resolvers cluster init-addr none\
+  default-server check inter 1s fall 2 rise 1${mode === "tcp" ? " on-marked-down shutdown-sessions" : ""} observe layer4 error-limit 3 on-error mark-down resolvers cluster init-addr last,none\
 ${protocol === "amqps" ? " verify none" : ""}
-  server-template server ${slots} ${host}:${backend.port}
-${healthSection(gateway)}`;
+  server-template ${protocol} ${slots} ${host}:${backend.port}
+${healthSection(gateway, version)}`;
 }

@@ -3,7 +3,7 @@ import { containerOf, environmentOf, podOf } from "../testing/children.ts";
 import { aCluster } from "../testing/fixtures.ts";
 import { gatewayConfigMap, gatewayDeployment, gatewayService } from "./gateway.ts";
 import { gatewaysOf } from "./gateways.ts";
-import { haproxyConfig } from "./haproxy-config.ts";
+import { haproxyConfig, haproxyVersion } from "./haproxy-config.ts";
 import { candidatesService, candidatesStatefulSet } from "./keepalived.ts";
 
 const KEEPALIVED = { mode: "Keepalived" as const, virtualIP: "192.0.2.10", interface: "eth1", virtualRouterID: 51 };
@@ -84,21 +84,32 @@ test("several gateways share a Kubernetes node: each has ports of its own, and o
     { name: "virtual", containerPort: 6060, hostPort: 6060, hostIP: "192.0.2.10" },
   ]);
   expect(linesOf(haproxyConfig(gateway)).filter((line) => line.startsWith("bind"))).toEqual([
-    "bind :28351",
-    "bind 192.0.2.10:6060 transparent",
-    "bind :28051",
+    // biome-ignore-start lint/suspicious/noTemplateCurlyInString: HAProxy's variables
+    'bind ":${ENTRANCE_PORT}"',
+    'bind "${VIRTUAL_ENTRANCE}" transparent',
+    'bind ":${HEALTH_PORT}"',
+    // biome-ignore-end lint/suspicious/noTemplateCurlyInString: HAProxy's variables
   ]);
+  expect(environmentOf(containerOf(pod, "haproxy"))).toEqual({
+    POD_NAME: "field:metadata.name",
+    ENTRANCE_PORT: "28351",
+    HEALTH_PORT: "28051",
+    VIRTUAL_ENTRANCE: "192.0.2.10:6060",
+    VIRTUAL_HEALTH: "192.0.2.10:28051",
+  });
   expect(gatewayService(cluster, gateway).spec?.ports).toEqual([{ name: "http", port: 6060, targetPort: "http" }]);
 });
 
 test("HAProxy says whether it is the one that answers at the virtual IP", () => {
-  const lines = linesOf(haproxyConfig(built().gateway));
+  const { gateway } = built();
+  const lines = linesOf(haproxyConfig(gateway));
   expect(lines).toEqual(
     expect.arrayContaining([
-      `http-request return status 200 content-type application/json lf-string '{"servers":%[nbsrv(servers)],"holds":%[nbsrv(holder)]}' if { path /v1/gateway }`,
+      `http-request return status 200 content-type application/json lf-string '{"configuration":"${haproxyVersion(gateway)}","servers":%[nbsrv(servers)],"holds":%[nbsrv(holder)]}' if { path /v1/gateway }`,
       // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable
       'http-check expect string "${POD_NAME}"',
-      "server self 192.0.2.10:28051 check inter 500ms fall 1 rise 1",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable
+      'server self "${VIRTUAL_HEALTH}" check inter 500ms fall 1 rise 1',
     ]),
   );
 });

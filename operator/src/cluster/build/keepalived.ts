@@ -2,8 +2,9 @@ import type { V1Container, V1StatefulSet } from "@kubernetes/client-node";
 import { hashOf } from "../../kube/index.ts";
 import { CONFIG_ANNOTATION, componentLabels, selectorLabels } from "../labels.ts";
 import type { ValidatedCluster, VirtualRouter } from "../validate.ts";
-import { gatewayFiles, gatewayScheduling, haproxyContainer } from "./gateway.ts";
+import { gatewayScheduling, haproxyContainer, haproxyVolumes } from "./gateway.ts";
 import type { Gateway } from "./gateways.ts";
+import { keepalivedConfig } from "./keepalived-config.ts";
 import { env, execProbe, fieldEnv, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
 import { headlessService, type ServiceManifest } from "./service.ts";
 
@@ -36,15 +37,12 @@ export function candidatesStatefulSet(
       selector: { matchLabels: selectorLabels(cluster.name, component) },
       podManagementPolicy: "Parallel",
       template: {
-        metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(gatewayFiles(gateway)) } },
+        metadata: { labels, annotations: { [CONFIG_ANNOTATION]: hashOf(keepalivedConfig(name, vrrp)) } },
         spec: restrictedPod(cluster, component, gatewayScheduling(spec, "Preferred"), {
           hostNetwork: true,
           dnsPolicy: "ClusterFirstWithHostNet",
           containers: [haproxyContainer(cluster, gateway), keepalived(cluster, gateway, vrrp)],
-          volumes: [
-            { name: "config", configMap: { name } },
-            { name: "keepalived", emptyDir: {} },
-          ],
+          volumes: [...haproxyVolumes(gateway), { name: "keepalived", emptyDir: {} }],
         }),
       },
     },

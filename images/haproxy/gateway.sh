@@ -1,0 +1,75 @@
+#!/bin/bash
+# The HAProxy of one gateway. When its configuration changes, a new worker takes over: it is given the listening sockets and
+# what is known of the servers, so no connection is refused; the old worker keeps its connections until they end.
+# What HAProxy does not accept is logged and tried again, and the old configuration goes on meanwhile.
+# Environment: what the configuration asks for.
+set -euo pipefail
+
+config=/etc/haproxy/haproxy.cfg
+run=/run/haproxy
+master="$run/master.sock"
+servers="$run/servers"
+retry_seconds=30
+# Kubernetes kills after 30 seconds.
+stop_seconds=10
+
+# Reads the configuration into `seen`, without starting a process every second.
+look() { IFS= read -rd '' seen < "$config" || true; }
+
+tell_master() { socat -t 10 - "UNIX-CONNECT:$master" <<< "$1"; }
+
+reload() {
+  local answer
+  if ! answer=$(haproxy -c -f "$config" 2>&1); then
+    echo "$answer"
+    return 1
+  fi
+  # Without it the new worker would know no server until DNS and checks told it. What begins otherwise is an error.
+  answer=$(tell_master "@1 show servers state") || return
+  if [[ $answer == 1$'\n'* ]]; then echo "$answer" > "$servers"; fi
+  answer=$(tell_master reload) || return
+  if [[ $answer != *Success=1* ]]; then
+    echo "$answer"
+    return 1
+  fi
+}
+
+stop() {
+  stop_at=${stop_at:-$((SECONDS + stop_seconds))}
+  kill -USR1 "$haproxy" 2> /dev/null || true
+}
+
+rm -f "$run"/*
+: > "$servers"
+look
+taken=$seen
+refused=""
+retry_at=0
+stop_at=""
+haproxy -W -db -S "$master" -f "$config" &
+haproxy=$!
+trap stop USR1
+trap 'kill -TERM "$haproxy" 2> /dev/null || true' TERM INT
+while kill -0 "$haproxy" 2> /dev/null; do
+  sleep 1 &
+  wait -n "$haproxy" $! || true
+  if [ -n "$stop_at" ]; then
+    if [ "$SECONDS" -ge "$stop_at" ]; then kill -TERM "$haproxy" 2> /dev/null || true; fi
+    continue
+  fi
+  look
+  if [ "$seen" = "$taken" ]; then continue; fi
+  if [ "$seen" = "$refused" ] && [ "$SECONDS" -lt "$retry_at" ]; then continue; fi
+  if reload; then
+    echo "the changed configuration is in effect"
+    taken=$seen
+    refused=""
+  else
+    echo "the changed configuration was refused, and the one before it goes on"
+    refused=$seen
+    retry_at=$((SECONDS + retry_seconds))
+  fi
+done
+code=0
+wait "$haproxy" || code=$?
+exit "$code"
