@@ -11,6 +11,8 @@ peers="$state/peers.conf"
 fault="$state/fault"
 if [[ $VIRTUAL_IP == *:* ]]; then family=6 prefix=128; else family=4 prefix=32; fi
 
+. "$(dirname "$0")/peers.sh"
+
 # The operator reads these words: see candidates.ts.
 give_up() {
   echo "$1: $2" | tee /dev/termination-log
@@ -27,19 +29,6 @@ neighbour() {
   sleep 0.5
   ip -oneline neighbour show "$1" dev "$INTERFACE" | sed -n 's/.* lladdr \([^ ]*\) .*/\1/p'
 } 2>/dev/null
-
-# Writes down who else is a candidate; fails when that is as before. DNS that does not know this candidate yet knows too
-# little. One that is alone keeps the peers that it knew: without any, keepalived would be at fault.
-find_peers() {
-  local found others
-  found=$(getent "ahostsv$family" "$CANDIDATES" | cut -d ' ' -f 1 | sort -u) || return 1
-  grep -qxF "$HOST_IP" <<< "$found" || return 1
-  others=$(grep -vxF "$HOST_IP" <<< "$found") || return 1
-  printf 'unicast_src_ip %s\nunicast_peer {\n%s\n}\n' "$HOST_IP" "$others" > "$peers.new"
-  if cmp -s "$peers.new" "$peers"; then return 1; fi
-  mv "$peers.new" "$peers"
-  echo "peers: ${others//$'\n'/ }"
-}
 
 # Whether HAProxy runs, and knows a server to send to.
 is_usable() {
@@ -85,7 +74,7 @@ look_for_strangers() {
   local holder known peer
   holder=$(neighbour "$VIRTUAL_IP")
   if [ -z "$holder" ]; then return; fi
-  for peer in $(sed -n '/{/,/}/{//!p}' "$peers"); do
+  for peer in $(known_peers); do
     known=$(neighbour "$peer")
     # A peer that is silent may be the holder.
     if [ -z "$known" ] || [ "$known" = "$holder" ]; then return; fi
