@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, jest, test } from "@jest/globals";
 import amqp from "amqplib";
-import { type Gateway, gatewaysOf } from "../../operator/src/cluster/build/gateways.ts";
+import type { Gateway } from "../../operator/src/cluster/build/gateways.ts";
 import { haproxyVersion } from "../../operator/src/cluster/build/haproxy-config.ts";
-import { aCluster } from "../../operator/src/cluster/testing/fixtures.ts";
+import { gatewayOf } from "../../operator/src/cluster/testing/fixtures.ts";
 import { treeOf } from "../lib/process-tree.ts";
 import { until } from "../lib/until.ts";
 import { freshVhost } from "../services/fresh.ts";
@@ -21,9 +21,8 @@ jest.setTimeout(300_000);
 const SOON = { deadlineMs: 20_000, intervalMs: 50 };
 const CHANGES = 10;
 
-function gatewayOf(component: Gateway["component"], port: number): Gateway {
-  const gateway = gatewaysOf(aCluster()).find((one) => one.component === component);
-  if (gateway === undefined) throw new Error(`no gateway ${component}`);
+function gatewayTo(port: number, component: Gateway["component"]): Gateway {
+  const gateway = gatewayOf(component);
   return { ...gateway, backend: { ...gateway.backend, port } };
 }
 
@@ -99,7 +98,7 @@ async function someNodes() {
 test("boxes do not notice that the configuration changes, neither those that come anew nor those that stay", async () => {
   await using nodes = await someNodes();
   await using names = await startNameServer(["127.0.0.2", "127.0.0.3"]);
-  const gateway = gatewayOf("aaa-gateway", nodes.port);
+  const gateway = gatewayTo(nodes.port, "aaa-gateway");
   await using running = await startGateway(gateway, names);
   await isUp(running, 2);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -115,7 +114,7 @@ test("boxes do not notice that the configuration changes, neither those that com
 test("a connection to the broker outlives changes of the configuration, and others come meanwhile", async () => {
   const { port } = sharedRabbitmq();
   await using names = await startNameServer(["127.0.0.1"]);
-  const gateway = gatewayOf("broker-gateway", port);
+  const gateway = gatewayTo(port, "broker-gateway");
   await using running = await startGateway(gateway, names);
   await isUp(running, 1);
   await using vhost = await freshVhost();
@@ -145,7 +144,7 @@ test("a connection to the broker outlives changes of the configuration, and othe
 test("a configuration that HAProxy refuses changes nothing, and the next one is taken", async () => {
   await using nodes = await someNodes();
   await using names = await startNameServer(["127.0.0.2"]);
-  const gateway = gatewayOf("aaa-gateway", nodes.port);
+  const gateway = gatewayTo(nodes.port, "aaa-gateway");
   await using running = await startGateway(gateway, names);
   await isUp(running, 1);
   await using come = new Repeated(() => ask(running.port, false));
@@ -174,7 +173,7 @@ async function processesOf({ container }: RunningGateway) {
 test("workers that have no connection any more end, and nothing of them stays", async () => {
   await using nodes = await someNodes();
   await using names = await startNameServer(["127.0.0.2"]);
-  const gateway = gatewayOf("aaa-gateway", nodes.port);
+  const gateway = gatewayTo(nodes.port, "aaa-gateway");
   await using running = await startGateway(gateway, names);
   await isUp(running, 1);
   const before = (await processesOf(running)).filter(({ name }) => name === "haproxy").length;
@@ -193,7 +192,7 @@ test.each([
 ])("the container ends when %s dies", async (_, who) => {
   await using nodes = await someNodes();
   await using names = await startNameServer(["127.0.0.2"]);
-  const gateway = gatewayOf("aaa-gateway", nodes.port);
+  const gateway = gatewayTo(nodes.port, "aaa-gateway");
   await using running = await startGateway(gateway, names);
   await isUp(running, 1);
   await takes(running, changed(gateway, 1));
@@ -209,7 +208,7 @@ test.each([
 test("it ends within Kubernetes' patience although a client of an old worker stays", async () => {
   const { port } = sharedRabbitmq();
   await using names = await startNameServer(["127.0.0.1"]);
-  const gateway = gatewayOf("broker-gateway", port);
+  const gateway = gatewayTo(port, "broker-gateway");
   await using running = await startGateway(gateway, names);
   await isUp(running, 1);
   await using vhost = await freshVhost();

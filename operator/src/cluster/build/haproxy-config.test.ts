@@ -4,12 +4,6 @@ import { WITH_TLS } from "../testing/specs.ts";
 import { type Gateway, gatewaysOf } from "./gateways.ts";
 import { haproxyConfig, haproxyEnvironment, haproxyVersion } from "./haproxy-config.ts";
 
-function gatewayOf(component: Gateway["component"], spec = {}): Gateway {
-  const gateway = gatewaysOf(aCluster(spec)).find((one) => one.component === component);
-  if (gateway === undefined) throw new Error(`no gateway ${component}`);
-  return gateway;
-}
-
 /** The lines of each section of a gateway's configuration, by the section's first line. */
 function sections(component: Gateway["component"], spec = {}): ReadonlyMap<string, readonly string[]> {
   const blocks = haproxyConfig(gatewayOf(component, spec)).trim().split(/\n\n+/);
