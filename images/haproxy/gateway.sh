@@ -1,11 +1,12 @@
 #!/bin/bash
-# The HAProxy of one gateway. When its configuration changes, a new worker takes over: it is given the listening sockets and
+# The HAProxy of one gateway. When its configuration or its certificate changes, a new worker takes over: it is given the listening sockets and
 # what is known of the servers, so no connection is refused; the old worker keeps its connections until they end.
 # What HAProxy does not accept is logged and tried again, and the old configuration goes on meanwhile.
 # Environment: what the configuration asks for.
 set -euo pipefail
 
 config=/etc/haproxy/haproxy.cfg
+certificate=/etc/haproxy-tls/tls.crt
 run=/run/haproxy
 master="$run/master.sock"
 servers="$run/servers"
@@ -13,8 +14,13 @@ retry_seconds=30
 # Kubernetes kills after 30 seconds.
 stop_seconds=10
 
-# Reads the configuration into `seen`, without starting a process every second.
-look() { IFS= read -rd '' seen < "$config" || true; }
+# Reads both into `seen`, without starting a process every second.
+look() {
+  local chain=""
+  IFS= read -rd '' seen < "$config" || true
+  if [ -e "$certificate" ]; then IFS= read -rd '' chain < "$certificate" || true; fi
+  seen+=$chain
+}
 
 tell_master() { socat -t 10 - "UNIX-CONNECT:$master" <<< "$1"; }
 

@@ -5,9 +5,12 @@ import { expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import { gatewayFiles } from "../../operator/src/cluster/build/gateway.ts";
 import { gatewaysOf } from "../../operator/src/cluster/build/gateways.ts";
+import { TLS_DIR } from "../../operator/src/cluster/build/haproxy-config.ts";
 import { anyName, anyNamespace, anySpec, clusterOf } from "../../operator/src/cluster/testing/any-spec.ts";
+import { makeCertificate } from "../services/certificate.ts";
 import { startContainer } from "../services/container.ts";
 import { ownedFolder, removeFolder } from "../services/folders.ts";
+import { writeSecret } from "./haproxy.ts";
 
 // The first run on a machine builds the images.
 jest.setTimeout(300_000);
@@ -34,11 +37,12 @@ function filesOf(name: string): readonly string[] {
 /** Has a command judge files, each by its path in $file; expects it to find all well and to say nothing. */
 async function allAreWell(image: "haproxy" | "keepalived", files: readonly string[], command: string): Promise<void> {
   expect(files.length).toBeGreaterThan(CLUSTERS / 4);
-  const [configs, state] = [await ownedFolder(), await ownedFolder()];
+  const [configs, state, tls] = [await ownedFolder(), await ownedFolder(), await ownedFolder()];
   try {
+    await writeSecret(tls, await makeCertificate("boxes.example"));
     for (const [index, file] of files.entries()) await writeFile(join(configs, `${index}.conf`), file);
     const script = `for file in /configs/*.conf; do ${command} || { cat "$file"; exit 1; }; done`;
-    const mounts = { [configs]: "/configs", [state]: `/run/${image}` };
+    const mounts = { [configs]: "/configs", [state]: `/run/${image}`, [tls]: TLS_DIR };
     const container = await startContainer({
       image,
       command: ["bash", "-c", script],
@@ -55,6 +59,7 @@ async function allAreWell(image: "haproxy" | "keepalived", files: readonly strin
   } finally {
     await removeFolder(configs);
     await removeFolder(state);
+    await removeFolder(tls);
   }
 }
 

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { NodeSelector, replicas, resources } from "./fields.ts";
+import { NodeSelector, replicas, resources, secretName } from "./fields.ts";
 
 const Service = Type.Object(
   {
@@ -109,43 +109,62 @@ const KEEPALIVED = {
 const IS_KEEPALIVED = "has(self.mode) && self.mode == 'Keepalived'";
 const KEEPALIVED_FIELDS = Object.keys(KEEPALIVED);
 
-/** HAProxy pods behind one address. */
-export const Gateway = Type.Object(
-  {
-    mode: Type.Enum(["Service", "Keepalived"], {
-      type: "string",
-      description:
-        "How the gateway gets its address. Service: by a Kubernetes Service. Keepalived: by VRRP, as a virtual IP on the network of the Kubernetes nodes.",
-      default: "Service",
-    }),
-    replicas: replicas(1, MOST_GATEWAYS, 2, "HAProxy pods; in Keepalived mode candidates for the virtual IP."),
-    service: Service,
-    ...KEEPALIVED,
-    nodeSelector: Type.Optional(NodeSelector),
-    resources: resources({ cpu: "20m", memory: "48Mi" }),
-  },
-  {
-    description: "HAProxy in front of these pods: one address that stays while pods come and go.",
-    default: {},
-    "x-kubernetes-validations": [
+/** What only a gateway of HTTP has: that of the broker passes the broker's own TLS on. */
+const HTTPS = {
+  tls: Type.Optional(
+    Type.Object(
       {
-        rule: `!(${IS_KEEPALIVED}) || (has(self.virtualIP) && has(self.interface))`,
-        message: "mode: Keepalived needs virtualIP, as 192.0.2.10, and interface, as eth0",
+        secretName: secretName(
+          "Secret with tls.crt, which has the whole chain, and tls.key, as one of type kubernetes.io/tls. Its renewal restarts nothing.",
+        ),
       },
-      {
-        rule: `!(${IS_KEEPALIVED}) || self.replicas >= 2`,
-        message: "mode: Keepalived needs replicas of 2 or more: one holds the virtual IP, another one takes over",
-      },
-      {
-        rule: `${IS_KEEPALIVED} || !(${KEEPALIVED_FIELDS.map((field) => `has(self.${field})`).join(" || ")})`,
-        message: `${KEEPALIVED_FIELDS.join(", ")} need mode: Keepalived`,
-      },
-      {
-        rule: `!(${IS_KEEPALIVED}) || self.service.type == 'ClusterIP'`,
-        message: "mode: Keepalived has its address by VRRP: write service.type: ClusterIP, or leave it out",
-      },
-    ],
-  },
-);
+      { description: "With it the gateway takes HTTPS only, of TLS 1.2 or newer. Behind it requests go on as HTTP." },
+    ),
+  ),
+};
 
-export type GatewaySpec = Type.Static<typeof Gateway>;
+const FIELDS = {
+  mode: Type.Enum(["Service", "Keepalived"], {
+    type: "string",
+    description:
+      "How the gateway gets its address. Service: by a Kubernetes Service. Keepalived: by VRRP, as a virtual IP on the network of the Kubernetes nodes.",
+    default: "Service",
+  }),
+  replicas: replicas(1, MOST_GATEWAYS, 2, "HAProxy pods; in Keepalived mode candidates for the virtual IP."),
+  service: Service,
+  ...KEEPALIVED,
+  nodeSelector: Type.Optional(NodeSelector),
+  resources: resources({ cpu: "20m", memory: "48Mi" }),
+};
+
+const OPTIONS = {
+  description: "HAProxy in front of these pods: one address that stays while pods come and go.",
+  default: {},
+  "x-kubernetes-validations": [
+    {
+      rule: `!(${IS_KEEPALIVED}) || (has(self.virtualIP) && has(self.interface))`,
+      message: "mode: Keepalived needs virtualIP, as 192.0.2.10, and interface, as eth0",
+    },
+    {
+      rule: `!(${IS_KEEPALIVED}) || self.replicas >= 2`,
+      message: "mode: Keepalived needs replicas of 2 or more: one holds the virtual IP, another one takes over",
+    },
+    {
+      rule: `${IS_KEEPALIVED} || !(${KEEPALIVED_FIELDS.map((field) => `has(self.${field})`).join(" || ")})`,
+      message: `${KEEPALIVED_FIELDS.join(", ")} need mode: Keepalived`,
+    },
+    {
+      rule: `!(${IS_KEEPALIVED}) || self.service.type == 'ClusterIP'`,
+      message: "mode: Keepalived has its address by VRRP: write service.type: ClusterIP, or leave it out",
+    },
+  ],
+};
+
+/** HAProxy pods behind one address, which pass TCP on. */
+export const TcpGateway = Type.Object(FIELDS, OPTIONS);
+
+/** HAProxy pods behind one address, which pass requests on. */
+export const HttpGateway = Type.Object({ ...FIELDS, ...HTTPS }, OPTIONS);
+
+/** That of the broker has no `tls`. */
+export type GatewaySpec = Type.Static<typeof HttpGateway>;

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Image, replicas, resources, Scheduling, secretName, storage } from "./fields.ts";
-import { Gateway } from "./gateway.ts";
+import { HttpGateway, TcpGateway } from "./gateway.ts";
 
 /** The most pods of each kind; gateways keep that many backend slots. */
 export const MOST_BROKERS = 9;
@@ -113,7 +113,7 @@ const Broker = Type.Object(
     additionalConfig: Type.Optional(AdditionalConfig),
     tls: Type.Optional(Tls),
     queue: Queue,
-    gateway: Gateway,
+    gateway: TcpGateway,
     external: Type.Optional(ExternalBroker),
   },
   {
@@ -177,7 +177,7 @@ const Oss = Type.Object(
     resources: resources({ cpu: "50m", memory: "96Mi" }),
     scheduling: Scheduling,
     database: OssDatabase,
-    gateway: Gateway,
+    gateway: HttpGateway,
   },
   {
     description: "The provisioning side: takes subscribers over HTTP and broadcasts them to the AAA nodes.",
@@ -214,7 +214,7 @@ const Nodes = Type.Object(
         "What an AAA node that is behind does with boxes. Serve: it answers from what it has. Refuse: it sends them to another node until it has caught up.",
       default: "Serve",
     }),
-    gateway: Gateway,
+    gateway: HttpGateway,
   },
   { description: "The AAA nodes, which answer set-top boxes.", default: {} },
 );

@@ -72,7 +72,7 @@ function everyVerdict(): readonly Verdict[] {
     new Foreign("f"),
     new Invalid(422, "Invalid", "i"),
   ];
-  const secretProblems = (["BrokerReady", "OssReady"] as const).map((condition) => ({
+  const secretProblems = (["BrokerReady", "OssReady", "GatewaysReady"] as const).map((condition) => ({
     condition,
     holds: [],
     message: "no such Secret",

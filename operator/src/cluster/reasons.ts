@@ -19,7 +19,7 @@ export const REASONS = {
   AsWanted: CONDITION_TYPES,
   NotObserved: CONDITION_TYPES,
   PartsNotReady: ["Ready"],
-  SecretInvalid: ["BrokerReady", "OssReady"],
+  SecretInvalid: ["BrokerReady", "OssReady", "GatewaysReady"],
   VirtualIPHeldTwice: ["GatewaysReady"],
   VirtualRoutersClash: ["GatewaysReady"],
   InterfaceMissing: ["GatewaysReady"],

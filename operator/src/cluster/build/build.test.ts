@@ -131,6 +131,8 @@ test.each(SHAPES)("all that pods of a spec with %s refer to is built, made, or n
     cluster.broker.tls?.secretName,
     cluster.broker.external?.secretName,
     cluster.oss.database.externalSecretName,
+    cluster.oss.gateway.tls?.secretName,
+    cluster.nodes.gateway.tls?.secretName,
   ];
   const secrets = [...Object.keys(derivedSecrets(cluster)), ...ofTheSpec];
   for (const workload of workloadsOf(cluster)) {

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { containerOf, environmentOf, podOf } from "../testing/children.ts";
 import { aCluster } from "../testing/fixtures.ts";
-import { FULL, WITH_TLS } from "../testing/specs.ts";
+import { FULL, WITH_HTTPS, WITH_TLS } from "../testing/specs.ts";
 import { gatewayConfigMap, gatewayDeployment, gatewayService } from "./gateway.ts";
 import { type Gateway, gatewaysOf } from "./gateways.ts";
 import { haproxyConfig, haproxyEnvironment } from "./haproxy-config.ts";
@@ -115,4 +115,15 @@ test("a change of the configuration alone changes no pod: HAProxy takes it itsel
   const [plain, withTls] = [built("broker-gateway"), built("broker-gateway", WITH_TLS)];
   expect(withTls.configMap).not.toEqual(plain.configMap);
   expect(withTls.deployment).toEqual(plain.deployment);
+});
+
+test.each([
+  ["oss-gateway", "oss-tls"],
+  ["aaa-gateway", "boxes-tls"],
+] as const)("%s speaks HTTPS with the certificate of its Secret", (component, secretName) => {
+  const { pod, haproxy, service } = built(component, WITH_HTTPS);
+  expect(pod.volumes).toContainEqual({ name: "tls", secret: { secretName } });
+  // As a folder: so that HAProxy sees a renewed one.
+  expect(haproxy.volumeMounts).toContainEqual({ name: "tls", mountPath: "/etc/haproxy-tls", readOnly: true });
+  expect(service.spec?.ports).toMatchObject([{ name: "https", targetPort: "https" }]);
 });

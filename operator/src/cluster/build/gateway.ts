@@ -4,7 +4,7 @@ import type { GatewaySpec } from "../../api/gateway.ts";
 import { componentLabels, selectorLabels } from "../labels.ts";
 import type { ValidatedCluster } from "../validate.ts";
 import type { Gateway } from "./gateways.ts";
-import { haproxyConfig, haproxyEnvironment } from "./haproxy-config.ts";
+import { haproxyConfig, haproxyEnvironment, TLS_DIR } from "./haproxy-config.ts";
 import { keepalivedConfig } from "./keepalived-config.ts";
 import { env, httpProbe, podNameEnv, restrictedContainer, restrictedPod } from "./pod.ts";
 import type { ServiceManifest } from "./service.ts";
@@ -97,14 +97,16 @@ export function haproxyContainer({ haproxyImage }: ValidatedCluster, gateway: Ga
     volumeMounts: [
       { name: "config", mountPath: "/etc/haproxy", readOnly: true },
       { name: "haproxy", mountPath: "/run/haproxy" },
+      ...(spec.tls === undefined ? [] : [{ name: "tls", mountPath: TLS_DIR, readOnly: true }]),
     ],
   });
 }
 
-/** The configuration, and where HAProxy keeps what its next worker has to know. */
-export function haproxyVolumes({ name }: Gateway): V1Volume[] {
+/** The configuration, where HAProxy keeps what its next worker has to know, and its certificate. */
+export function haproxyVolumes({ name, spec: { tls } }: Gateway): V1Volume[] {
   return [
     { name: "config", configMap: { name } },
     { name: "haproxy", emptyDir: {} },
+    ...(tls === undefined ? [] : [{ name: "tls", secret: { secretName: tls.secretName } }]),
   ];
 }

@@ -63,7 +63,7 @@ export function gatewaysOf(cluster: ValidatedCluster): readonly Gateway[] {
       component: "oss-gateway",
       name: names.ossGateway,
       port: PORTS.ossGateway,
-      portName: "http",
+      portName: oss.gateway.tls === undefined ? "http" : "https",
       backend: {
         component: "oss",
         host: hostOf(names.ossNodes),
@@ -78,7 +78,7 @@ export function gatewaysOf(cluster: ValidatedCluster): readonly Gateway[] {
       component: "aaa-gateway",
       name: names.aaaGateway,
       port: PORTS.aaaGateway,
-      portName: "http",
+      portName: nodes.gateway.tls === undefined ? "http" : "https",
       // Every call of a box is harmless twice: see the design of accounting.
       backend: {
         component: "aaa",

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { aCluster, gatewayOf } from "../testing/fixtures.ts";
-import { WITH_TLS } from "../testing/specs.ts";
+import { WITH_HTTPS, WITH_TLS } from "../testing/specs.ts";
 import { type Gateway, gatewaysOf } from "./gateways.ts";
 import { haproxyConfig, haproxyEnvironment, haproxyVersion } from "./haproxy-config.ts";
 
@@ -71,6 +71,19 @@ test.each(HTTP)("%s sends a request again, to another pod, when one died of it o
   const defaults = sections(component).get("defaults http");
   expect(defaults).toContain("retry-on conn-failure empty-response 503");
   expect(defaults).toContain("option redispatch 1");
+});
+
+test.each(HTTP)("%s takes HTTPS only, of no old TLS, when it has a certificate", (component) => {
+  const config = sections(component, WITH_HTTPS);
+  expect(config.get("frontend entrance from http")).toEqual([
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable
+    'bind ":${ENTRANCE_PORT}" ssl crt /etc/haproxy-tls/tls.crt',
+    "default_backend servers",
+  ]);
+  expect(config.get("global")?.slice(-2)).toEqual([
+    "ssl-load-extra-del-ext",
+    "ssl-default-bind-options ssl-min-ver TLSv1.2",
+  ]);
 });
 
 test("OSS is sent again only what is harmless twice, and nodes are sent everything", () => {

@@ -5,6 +5,15 @@ import type { Gateway } from "./gateways.ts";
 /** Each keeps its connections until they end, which may take months; the oldest is ended when there are more. */
 const MOST_OLD_WORKERS = 10;
 
+/** Where HAProxy finds the certificate and the key for its clients, as files of a Secret. */
+export const TLS_DIR = "/etc/haproxy-tls";
+
+/** The key of tls.crt is in tls.key. */
+const TLS_OPTIONS = `\
+  ssl-load-extra-del-ext
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+`;
+
 /** AMQP connections are quiet while a publisher is blocked, so only hours of silence count as dead. */
 const TCP_SECTION = `
 defaults tcp
@@ -136,18 +145,19 @@ export function haproxyVersion(gateway: Gateway): string {
  * not ready. After a reload servers are as they were; those of another protocol have another name, so that they are not.
  */
 function configOf(gateway: Gateway, version: string): string {
-  const { backend, vrrp } = gateway;
+  const { backend, vrrp, spec } = gateway;
   const { protocol, host, slots } = backend;
   const mode = protocol === "amqp" || protocol === "amqps" ? "tcp" : "http";
   const repeats = mode === "tcp" ? "" : backend.repeatable ? SEND_AGAIN_WHEN_LATE : SEND_ONCE;
+  const withTls = spec.tls === undefined ? "" : ` ssl crt ${TLS_DIR}/tls.crt`;
   // An address that another one holds now can be bound too, without any capability.
-  const virtual = vrrp === undefined ? "" : `  bind "\${VIRTUAL_ENTRANCE}" transparent\n`;
+  const virtual = vrrp === undefined ? "" : `  bind "\${VIRTUAL_ENTRANCE}" transparent${withTls}\n`;
   return `global
   log stdout format raw local0 notice
   fd-hard-limit 50000
   mworker-max-reloads ${MOST_OLD_WORKERS}
   server-state-file /run/haproxy/servers
-
+${withTls === "" ? "" : TLS_OPTIONS}
 resolvers cluster
   parse-resolv-conf
   accepted_payload_size 8192
@@ -158,7 +168,7 @@ resolvers cluster
   hold obsolete 5s
 ${mode === "tcp" ? TCP_SECTION : HTTP_SECTION}
 frontend entrance from ${mode}
-  bind ":\${ENTRANCE_PORT}"
+  bind ":\${ENTRANCE_PORT}"${withTls}
 ${virtual}  default_backend servers
 
 backend servers from ${mode}

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { makeCertificate, type ServerCertificate } from "../../../../test/services/certificate.ts";
 import { FakeApiServer, fail } from "../../kube/testing/fake-api-server.ts";
 import { aCluster } from "../testing/fixtures.ts";
-import { ALL_EXTERNAL, EXTERNAL_BROKER, EXTERNAL_DATABASE, WITH_TLS } from "../testing/specs.ts";
+import { ALL_EXTERNAL, EXTERNAL_BROKER, EXTERNAL_DATABASE, WITH_HTTPS, WITH_TLS } from "../testing/specs.ts";
 import { referencedSecrets } from "./references.ts";
 import { SecretStore } from "./store.ts";
 
@@ -170,6 +170,20 @@ test("a broker of somebody else has its own certificate: only the authority is r
   put("my-broker", BROKER);
   put("broker-tls", { "tls.crt": another.certificate, "tls.key": certificate.key });
   expect(await messages({ broker: { ...EXTERNAL_BROKER.broker, ...WITH_TLS.broker } })).toEqual([]);
+});
+
+test("a gateway may be known to its clients by any name: its certificate needs a key of its own, and to be valid", async () => {
+  put("oss-tls", { "tls.crt": certificate.certificate, "tls.key": certificate.key });
+  put("boxes-tls", { "tls.crt": certificate.certificate, "tls.key": another.key });
+  const { problems } = await read(WITH_HTTPS);
+  expect(problems).toEqual([
+    {
+      condition: "GatewaysReady",
+      holds: ["aaa-gateway"],
+      message:
+        "Secret aaa/boxes-tls, which spec.nodes.gateway.tls.secretName names, has a tls.key that is not of its tls.crt: write the two of one pair",
+    },
+  ]);
 });
 
 test("each problem shows in the condition of its part, and holds back what follows from the Secret", async () => {

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { Forbidden, type KubeClient } from "../../kube/index.ts";
 import type { Component } from "../labels.ts";
 import type { ConditionType } from "../reasons.ts";
-import type { ValidatedCluster } from "../validate.ts";
+import type { ValidatedCluster, ValidatedGateway } from "../validate.ts";
 import { decoded, type SecretData, type SecretStore, type Secrets } from "./store.ts";
 
 /** A Secret of the user that a spec names. */
@@ -54,7 +54,7 @@ export async function referencedSecrets(
 }
 
 /** The Secrets that a spec names. */
-function referencesOf({ broker, oss, names, namespace }: ValidatedCluster): readonly Reference[] {
+function referencesOf({ broker, oss, nodes, names, namespace }: ValidatedCluster): readonly Reference[] {
   const { tls, external } = broker;
   const { externalSecretName } = oss.database;
   return [
@@ -94,6 +94,23 @@ function referencesOf({ broker, oss, names, namespace }: ValidatedCluster): read
             flaw: portFlaw("port"),
           },
         ]),
+    ...tlsOfGateway("spec.oss.gateway", oss.gateway, "oss-gateway"),
+    ...tlsOfGateway("spec.nodes.gateway", nodes.gateway, "aaa-gateway"),
+  ];
+}
+
+/** By which names clients know the gateway is theirs to know, so its certificate may be for any. */
+function tlsOfGateway(field: string, { tls }: ValidatedGateway, component: Component): readonly Reference[] {
+  if (tls === undefined) return [];
+  return [
+    {
+      field: `${field}.tls.secretName`,
+      name: tls.secretName,
+      keys: ["tls.crt", "tls.key"],
+      condition: "GatewaysReady",
+      holds: [component],
+      flaw: certificateFlaw(),
+    },
   ];
 }
 
@@ -128,16 +145,16 @@ function isPort(text: string | undefined): boolean {
   return text === undefined || (/^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535);
 }
 
-/** A broker with a wrong certificate would start, and nobody could speak to it. */
+/** Who has a wrong certificate would start, and nobody could speak to it. */
 const certificateFlaw =
-  (host: string) =>
+  (host?: string) =>
   (data: SecretData, now: Date): string | null => {
     try {
       const certificate = new X509Certificate(data["tls.crt"] ?? "");
       if (!certificate.checkPrivateKey(createPrivateKey(data["tls.key"] ?? ""))) {
         return "has a tls.key that is not of its tls.crt: write the two of one pair";
       }
-      if (certificate.checkHost(host) === undefined) {
+      if (host !== undefined && certificate.checkHost(host) === undefined) {
         return `has a certificate that is not for ${host}: add this name to its subject alternative names`;
       }
       if (now > new Date(certificate.validTo))

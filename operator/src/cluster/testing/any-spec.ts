@@ -69,8 +69,8 @@ const anyKeepalived = fc.record({
 
 function lawful(spec: GatewaySpec, keepalived: Pick<GatewaySpec, "virtualIP" | "interface">): GatewaySpec {
   if (spec.mode === "Keepalived") return { ...spec, ...keepalived, replicas: Math.max(2, spec.replicas) };
-  const { mode, replicas, service, nodeSelector, resources } = spec;
-  return { mode, replicas, service, resources, ...(nodeSelector === undefined ? {} : { nodeSelector }) };
+  const { virtualIP, interface: _, virtualRouterID, advertIntervalMilliseconds, preemptDelaySeconds, ...rest } = spec;
+  return rest;
 }
 
 /** Any spec that the schema allows. */

@@ -46,7 +46,7 @@ export const FULL: Partially<AaaClusterSpec> = {
     resources,
     scheduling,
     database: { image: "my-postgresql:2", storage, resources },
-    gateway: gateway(2),
+    gateway: { ...gateway(2), tls: { secretName: "oss-tls" } },
   },
   nodes: {
     replicas: 7,
@@ -56,7 +56,7 @@ export const FULL: Partially<AaaClusterSpec> = {
     database: { image: "my-postgresql:3", storage, resources },
     maxLagSeconds: 5,
     staleReads: "Refuse",
-    gateway: gateway(3),
+    gateway: { ...gateway(3), tls: { secretName: "boxes-tls" } },
   },
 };
 
@@ -65,6 +65,10 @@ export const EXTERNAL_DATABASE: Partially<AaaClusterSpec> = {
   oss: { database: { externalSecretName: "my-database" } },
 };
 export const WITH_TLS: Partially<AaaClusterSpec> = { broker: { tls: { secretName: "broker-tls" } } };
+export const WITH_HTTPS: Partially<AaaClusterSpec> = {
+  oss: { gateway: { tls: { secretName: "oss-tls" } } },
+  nodes: { gateway: { tls: { secretName: "boxes-tls" } } },
+};
 export const ALL_EXTERNAL: Partially<AaaClusterSpec> = {
   broker: { external: { secretName: "my-broker" }, tls: { secretName: "broker-tls" } },
   ...EXTERNAL_DATABASE,
@@ -75,6 +79,7 @@ export const SHAPES: readonly (readonly [string, Partially<AaaClusterSpec>])[] =
   ["nothing", {}],
   ["everything", FULL],
   ["TLS", WITH_TLS],
+  ["HTTPS", WITH_HTTPS],
   ["an external broker", EXTERNAL_BROKER],
   ["an external database", EXTERNAL_DATABASE],
   ["an external broker with TLS and an external database", ALL_EXTERNAL],
