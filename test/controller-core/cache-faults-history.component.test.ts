@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { KubeClient } from "../../operator/src/kube/client/client.ts";
-import { cutMidEvent, heldUntil, serverError } from "../fault/faults.ts";
+import { cutMidEvent, held, serverError } from "../fault/faults.ts";
 import { isList, isWatch } from "../fault/proxy.ts";
 import { until } from "../lib/until.ts";
 import { type ApiServer, startApiServer } from "../services/api-server.ts";
@@ -72,9 +72,14 @@ test(
     const onAnswer = (_: string, code: string): void => void codes.push(code);
     const client = new KubeClient(server.config(stage.proxy.url), { onAnswer });
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    stage.proxy.next(heldUntil(released));
+    let isHeld = false;
+    const hold = (): Promise<void> => {
+      isHeld = true;
+      return released;
+    };
+    stage.proxy.next(held(hold));
     const observed = stage.startCache({ client });
-    await until("it has asked for the first page", () => stage.proxy.requests.length === 1, DEADLINE);
+    await until("the first page is on its way", () => isHeld, DEADLINE);
     await stage.remove("seed-0");
     await stage.put("seed-9");
     await server.compact();

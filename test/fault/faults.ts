@@ -71,9 +71,9 @@ export function byteByByte({ bytes, pauseMs }: { readonly bytes: number; readonl
   return { name: "byte by byte", line };
 }
 
-/** The line comes when a promise says so, and not before. */
-export function heldUntil(released: Promise<unknown>): Fault {
-  return { name: "held", line: (line) => [{ wait: () => released }, { send: line }] };
+/** The line comes when a promise says so, which is asked for when the upstream has sent it. */
+export function held(until: () => Promise<unknown>): Fault {
+  return { name: "held", line: (line) => [{ wait: until }, { send: line }] };
 }
 
 function firstHalf(line: Buffer): Buffer {
