@@ -1,17 +1,16 @@
 import { expect, test } from "@jest/globals";
 import { containerOf, environmentOf, podOf } from "../testing/children.ts";
-import { aCluster } from "../testing/fixtures.ts";
+import { aCluster, gatewayOf } from "../testing/fixtures.ts";
 import { FULL, WITH_HTTPS, WITH_TLS } from "../testing/specs.ts";
 import { gatewayConfigMap, gatewayDeployment, gatewayService } from "./gateway.ts";
-import { type Gateway, gatewaysOf } from "./gateways.ts";
+import type { Gateway } from "./gateways.ts";
 import { haproxyConfig, haproxyEnvironment } from "./haproxy-config.ts";
 
 const COMPONENTS = ["broker-gateway", "oss-gateway", "aaa-gateway"] as const;
 
 function built(component: Gateway["component"], spec = {}) {
   const cluster = aCluster(spec);
-  const gateway = gatewaysOf(cluster).find((one) => one.component === component);
-  if (gateway === undefined) throw new Error(`no gateway ${component}`);
+  const gateway = gatewayOf(component, spec);
   const deployment = gatewayDeployment(cluster, gateway);
   if (deployment === null) throw new Error(`${component} has no Deployment`);
   const pod = podOf(deployment);

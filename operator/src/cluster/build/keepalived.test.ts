@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { containerOf, environmentOf, podOf } from "../testing/children.ts";
-import { aCluster } from "../testing/fixtures.ts";
+import { aCluster, gatewayOf } from "../testing/fixtures.ts";
 import { gatewayConfigMap, gatewayDeployment, gatewayService } from "./gateway.ts";
 import { gatewaysOf } from "./gateways.ts";
 import { haproxyConfig, haproxyVersion } from "./haproxy-config.ts";
@@ -9,9 +9,9 @@ import { candidatesService, candidatesStatefulSet } from "./keepalived.ts";
 const KEEPALIVED = { mode: "Keepalived" as const, virtualIP: "192.0.2.10", interface: "eth1", virtualRouterID: 51 };
 
 function built(changes: object = {}) {
-  const cluster = aCluster({ nodes: { gateway: { ...KEEPALIVED, ...changes } } });
-  const gateway = gatewaysOf(cluster).find(({ component }) => component === "aaa-gateway");
-  if (gateway === undefined) throw new Error("no gateway");
+  const spec = { nodes: { gateway: { ...KEEPALIVED, ...changes } } };
+  const cluster = aCluster(spec);
+  const gateway = gatewayOf("aaa-gateway", spec);
   const set = candidatesStatefulSet(cluster, gateway);
   if (set === null) throw new Error("no StatefulSet");
   const pod = podOf(set);
