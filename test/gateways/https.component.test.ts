@@ -3,9 +3,10 @@ import { createServer } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type DetailedPeerCertificate } from "node:tls";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { gatewayOf } from "../../operator/src/cluster/testing/fixtures.ts";
+import { getByHttps, type HttpsAnswer } from "../lib/https.ts";
 import { until } from "../lib/until.ts";
 import { makeCertificate, type ServerCertificate } from "../services/certificate.ts";
 import { type RunningGateway, startGateway } from "./haproxy.ts";
@@ -36,31 +37,15 @@ beforeAll(async () => {
 
 afterAll(() => cleanup.disposeAsync());
 
-interface Answer {
-  readonly status: number | undefined;
-  /** The serial number of the certificate that came. */
-  readonly serial: string;
-}
-
-/** Asks by HTTPS as a box that believes these authorities, on a connection of its own unless there is an agent. */
-function ask(believed: readonly ServerCertificate[], agent: https.Agent | false = false): Promise<Answer> {
-  const options = {
+/** Asks as a box that believes these authorities. */
+function ask(believed: readonly ServerCertificate[], agent?: https.Agent): Promise<HttpsAnswer> {
+  return getByHttps({
     host: "127.0.0.1",
     port: gateway.port,
     servername: HOST,
     ca: believed.map(({ ca }) => ca),
-    agent,
     path: "/v1/partition",
-  };
-  return new Promise((resolve, reject) => {
-    const request = https.get(options, (response) => {
-      const { serialNumber } = (
-        response.socket as unknown as { getPeerCertificate(): DetailedPeerCertificate }
-      ).getPeerCertificate();
-      response.resume();
-      response.on("end", () => resolve({ status: response.statusCode, serial: serialNumber }));
-    });
-    request.on("error", reject);
+    ...(agent && { agent }),
   });
 }
 

@@ -271,12 +271,20 @@ test.each<[string, ConditionType, Partial<Findings>]>([
 const problem = (condition: ConditionType, message: string) => ({ condition, message, holds: [] });
 
 test("a Secret that cannot be used shows in the condition of its part, before what follows from it", () => {
-  const secretProblems = [problem("BrokerReady", "a"), problem("OssReady", "b"), problem("BrokerReady", "c")];
-  const findings = { secretProblems, ...seen({ ...unready("broker"), ...unready("oss") }) };
+  const secretProblems = [
+    problem("BrokerReady", "a"),
+    problem("OssReady", "b"),
+    problem("BrokerReady", "c"),
+    problem("GatewaysReady", "d"),
+  ];
+  const findings = {
+    secretProblems,
+    ...seen({ ...unready("broker"), ...unready("oss"), gateways: gateways({ ready: 0 }) }),
+  };
   expect(found("BrokerReady", findings)[0]).toBe("SecretInvalid: a; c");
   expect(found("OssReady", findings)[0]).toBe("SecretInvalid: b");
-  for (const type of ["NodesReady", "GatewaysReady", "BrokerFaultTolerant"] as const)
-    expect(found(type, findings)).toEqual([]);
+  expect(found("GatewaysReady", findings)[0]).toBe("SecretInvalid: d");
+  for (const type of ["NodesReady", "BrokerFaultTolerant"] as const) expect(found(type, findings)).toEqual([]);
 });
 
 test("causes come before what they lead to", () => {

@@ -235,6 +235,7 @@ export const CHECKS: ReadonlyMap<ConditionType, readonly Check[]> = new Map([
   [
     "GatewaysReady",
     [
+      secretInvalid("GatewaysReady"),
       virtualIPHeldTwice,
       virtualRoutersClash,
       ...candidateTroubles,

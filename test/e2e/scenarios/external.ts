@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { stringify } from "yaml";
 import { AaaCluster, conditionOf, sampleSubscribers } from "../../lib/aaa-cluster.ts";
+import { getByHttps } from "../../lib/https.ts";
 import { until } from "../../lib/until.ts";
 import { makeCertificate } from "../../services/certificate.ts";
 import { MINUTE_MS, NAMESPACE, type TheStage } from "./stage.ts";
@@ -19,6 +20,11 @@ export function externalPartsServe(stage: TheStage): void {
 
   const secret = (name: string, stringData: Readonly<Record<string, string>>): Promise<string> =>
     apply({ apiVersion: "v1", kind: "Secret", metadata: { name }, stringData });
+
+  const patchSpec = (spec: object): Promise<string> => {
+    const patch = JSON.stringify({ spec });
+    return stage().tv.kubectl.run(["patch", "aaacluster", NAME, "--type=merge", `--patch=${patch}`]);
+  };
 
   test(
     "an AaaCluster whose Secrets are missing says which, and makes nothing that depends on them",
@@ -82,9 +88,7 @@ export function externalPartsServe(stage: TheStage): void {
         username: await stage().tv.kubectl.secretValue("tv-broker-admin", "username"),
         password: await stage().tv.kubectl.secretValue("tv-broker-admin", "password"),
       });
-      const spec = { broker: { tls: null, external: { secretName: "our-rabbitmq" } } };
-      const patch = JSON.stringify({ spec });
-      await stage().tv.kubectl.run(["patch", "aaacluster", NAME, "--type=merge", `--patch=${patch}`]);
+      await patchSpec({ broker: { tls: null, external: { secretName: "our-rabbitmq" } } });
       const cluster = await outside().ready(4 * MINUTE_MS);
       expect(cluster.status).toMatchObject({
         broker: { ready: "external" },
@@ -100,6 +104,31 @@ export function externalPartsServe(stage: TheStage): void {
       expect(left).toEqual([]);
     },
     8 * MINUTE_MS,
+  );
+
+  test(
+    "boxes reach its nodes by HTTPS as soon as there is the Secret, and by HTTP until then",
+    async () => {
+      const gateway = { tls: { secretName: "boxes-tls" } };
+      await patchSpec({ nodes: { gateway } });
+      await until(
+        "the Secret is named",
+        async () => conditionOf(await outside().get(), "GatewaysReady")?.message.includes("Secret aaa-e2e/boxes-tls"),
+        { deadlineMs: 15_000 },
+      );
+      const { host, hostname, port } = new URL(await outside().gatewayUrl("aaa"));
+      const byHttp = (): Promise<Response> => fetch(`http://${host}/v1/partition`);
+      expect((await byHttp()).status).toBe(200);
+
+      const { ca, certificate, key } = await makeCertificate("boxes.example");
+      await secret("boxes-tls", { "tls.crt": certificate, "tls.key": key });
+      await outside().ready(2 * MINUTE_MS);
+      const asked = { host: hostname, port: Number(port), servername: "boxes.example", path: "/v1/partition" };
+      const answer = await until("HTTPS is answered", () => getByHttps({ ...asked, ca: [ca] }), { deadlineMs: 60_000 });
+      expect(answer.status).toBe(200);
+      await expect(byHttp()).rejects.toThrow();
+    },
+    4 * MINUTE_MS,
   );
 
   test(
