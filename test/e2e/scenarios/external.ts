@@ -126,7 +126,12 @@ export function externalPartsServe(stage: TheStage): void {
       const asked = { host: hostname, port: Number(port), servername: "boxes.example", path: "/v1/partition" };
       const answer = await until("HTTPS is answered", () => getByHttps({ ...asked, ca: [ca] }), { deadlineMs: 60_000 });
       expect(answer.status).toBe(200);
-      await expect(byHttp()).rejects.toThrow();
+      const isRefused = (): Promise<boolean> =>
+        byHttp().then(
+          () => false,
+          () => true,
+        );
+      await until("the last pod that answers HTTP is gone", isRefused, { deadlineMs: 60_000 });
     },
     4 * MINUTE_MS,
   );
