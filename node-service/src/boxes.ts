@@ -24,8 +24,8 @@ export interface BoxDeps {
 /** What a set-top box gets from a node. Every answer says which node it is from and how far that was. */
 export function boxRoutes(deps: BoxDeps): (app: FastifyInstance) => Promise<void> {
   const { partition, readModel } = deps;
-  const placeHeaders = new PlaceHeaders(partition.name, () => readModel.place);
   return async (app) => {
+    const placeHeaders = new PlaceHeaders(app, partition.name, () => readModel.place);
     app.addHook("onRequest", ({ headers }, reply, done) => {
       placeHeaders.set(reply);
       const refusal = refusalOf(partition) ?? regressOf(readModel.place, minSequenceOf(headers["aaa-min-sequence"]));

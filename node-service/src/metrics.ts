@@ -1,5 +1,6 @@
-import { BATCH_SIZES, readGauges, SECONDS } from "@aaa-cluster/service-kit";
+import { BATCH_SIZES, readGauges, SECONDS, type Tally, tally } from "@aaa-cluster/service-kit";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type Reason, reasons } from "./authorization/access.ts";
 import type { Partition } from "./partition/partition.ts";
 
 export interface Metrics {
@@ -14,7 +15,7 @@ export interface Metrics {
   readonly resyncs: Counter<"reason">;
   readonly proofs: Counter<"result">;
   readonly authentications: Counter<"result">;
-  readonly authorizations: Counter<"reason">;
+  readonly authorizations: Tally<Reason>;
   readonly shed: Counter<"reason">;
   readonly accounting: Counter<"acct_status_type">;
   readonly accountingGroupSize: Histogram;
@@ -91,7 +92,12 @@ export function createMetrics(
     authentications: counter("aaa_node_authentications_total", "Second steps of authentication, and refreshed tokens", [
       "result",
     ]),
-    authorizations: counter("aaa_node_authorizations_total", "Authorizations", ["reason"]),
+    authorizations: tally(registry, {
+      name: "aaa_node_authorizations_total",
+      help: "Authorizations",
+      label: "reason",
+      values: reasons,
+    }),
     shed: counter("aaa_node_shed_total", "Requests of boxes that were refused so that others are served", ["reason"]),
     accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),
     accountingGroupSize: histogram(

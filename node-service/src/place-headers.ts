@@ -1,18 +1,26 @@
-import type { FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Place } from "./partition/watermark.ts";
 
-const EPOCH = "aaa-epoch";
-const SEQUENCE = "aaa-sequence";
+declare module "fastify" {
+  interface FastifyReply {
+    /** The place that its headers name. */
+    place: Place | null;
+  }
+}
 
 /** Says in an answer which node it is from, and from which place of the stream. The texts are made once for each place. */
 export class PlaceHeaders {
   readonly #partition: string;
   readonly #at: () => Place;
   #place: Place | null = null;
-  #headers = { "aaa-partition": "", [EPOCH]: "", [SEQUENCE]: "" };
+  #headers: Readonly<Record<string, string>> = {};
 
-  /** @param at where the node is now; the same object as long as it is the same place */
-  constructor(partition: string, at: () => Place) {
+  /**
+   * @param app whose answers these are
+   * @param at where the node is now; the same object as long as it is the same place
+   */
+  constructor(app: FastifyInstance, partition: string, at: () => Place) {
+    app.decorateReply("place", null);
     this.#partition = partition;
     this.#at = at;
   }
@@ -20,13 +28,17 @@ export class PlaceHeaders {
   /** Sets the headers to where the node is now. */
   set(reply: FastifyReply): void {
     const place = this.#at();
+    if (place === reply.place) return;
+    reply.place = place;
     if (place !== this.#place) {
       const { epoch, sequence } = place;
       this.#place = place;
-      this.#headers = { "aaa-partition": this.#partition, [EPOCH]: String(epoch), [SEQUENCE]: String(sequence) };
+      this.#headers = {
+        "aaa-partition": this.#partition,
+        "aaa-epoch": String(epoch),
+        "aaa-sequence": String(sequence),
+      };
     }
-    const isSet =
-      reply.getHeader(SEQUENCE) === this.#headers[SEQUENCE] && reply.getHeader(EPOCH) === this.#headers[EPOCH];
-    if (!isSet) reply.headers(this.#headers);
+    reply.headers(this.#headers);
   }
 }

@@ -4,6 +4,7 @@ import {
   brokerSettings,
   closeHttp,
   createHttp,
+  createLog,
   createPool,
   Drain,
   databaseSettings,
@@ -72,15 +73,15 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const readModel = new ReadModel({ limitBytes: memory.readModel, read: (keys) => readPieces(boxPool, keys) });
   measureReadModel(metrics.registry, readModel);
   const drain = new Drain();
+  const log = createLog(env.LOG_LEVEL ?? "info");
   const app = createHttp({
+    log,
     drain,
-    logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
     describeErrors,
     notReady: () => notReady(),
     limits: LIMITS,
   });
-  const log = app.log;
   const { keys, ...keyFile } = await followKeys(keysFile, log);
   const tokens = new Tokens(keys, memory.tokens);
   // Apart, so that a storm of boxes does not keep the stream from the database.
@@ -104,8 +105,6 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   measureQueues(metrics.registry, admission, groupCommit);
   const now = (): Date => new Date();
   await app.register(async (boxes) => {
-    // One of its own for each request would cost more than to decide.
-    boxes.setChildLoggerFactory((logger) => logger);
     admission.guard(boxes);
     await boxes.register(boxRoutes({ keys, tokens, partition, readModel, metrics, now }));
     await boxes.register(
@@ -123,6 +122,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   await app.register(partitionRoute(probePool, partition));
   await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6600) });
+  log.info({ url }, "listening");
 
   const stopping = new AbortController();
   const forever = { signal: stopping.signal, log };

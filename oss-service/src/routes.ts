@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Readable } from "node:stream";
 import { type EntityName, eventTypeOf } from "@aaa-cluster/contract";
-import { Problem, problemOf } from "@aaa-cluster/service-kit";
+import { type Logger, Problem, problemOf } from "@aaa-cluster/service-kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type pg from "pg";
 import Type, { type TSchema } from "typebox";
@@ -28,6 +28,7 @@ export interface RouteDeps {
   readonly pool: pg.Pool;
   readonly apiToken: string;
   readonly metrics: Metrics;
+  readonly log: Logger;
 }
 
 type Handler = (request: FastifyRequest<{ Params: { id: string } }>, reply: FastifyReply) => Promise<unknown>;
@@ -38,7 +39,12 @@ type Commit = <T>(request: WriteRequest<T>) => Promise<T>;
 type Identify = (request: FastifyRequest, content: unknown, part?: number) => IdempotentRequest | null;
 
 /** The provisioning API, for callers with the bearer token. A 2xx means: committed, and every node will get it. */
-export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app: FastifyInstance) => Promise<void> {
+export function provisioningRoutes({
+  pool,
+  apiToken,
+  metrics,
+  log,
+}: RouteDeps): (app: FastifyInstance) => Promise<void> {
   const groups = new GroupCommit(pool);
   const commit: Commit = async (request) => {
     const now = new Date();
@@ -61,7 +67,7 @@ export function provisioningRoutes({ pool, apiToken, metrics }: RouteDeps): (app
     for (const entity of Object.keys(api.collections) as EntityName[]) {
       entityRoutes(app, entity, pool, commit, identify);
     }
-    await app.register(bulkRoute(commit, identify));
+    await app.register(bulkRoute(commit, identify, log));
     register(app, api.stream, () => readStream(pool));
   };
 }
@@ -198,7 +204,7 @@ function requireMergePatch({ headers, body }: FastifyRequest): void {
  * The bulk route. By default all lines are committed or none; a caller that accepts NDJSON as the answer sends as many
  * as it likes, which are committed chunk by chunk.
  */
-function bulkRoute(commit: Commit, identify: Identify): (app: FastifyInstance) => Promise<void> {
+function bulkRoute(commit: Commit, identify: Identify, log: Logger): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     let stopping = false;
     app.addHook("preClose", async () => {
@@ -228,7 +234,7 @@ function bulkRoute(commit: Commit, identify: Identify): (app: FastifyInstance) =
       if (!inChunks) return commitAll(bytes, commitLines);
       // Read before the headers of the answer are sent, so that a bad key is refused with a status of its own.
       idempotencyKeyOf(headers);
-      const problemWith = (error: unknown): Problem => problemOf(error, request.log, request.routeOptions.url);
+      const problemWith = (error: unknown): Problem => problemOf(error, log, request.routeOptions.url);
       const answers = toLines(commitInChunks(bytes, commitLines, () => stopping, problemWith));
       return reply.type(api.NDJSON).send(Readable.from(answers, { objectMode: false, highWaterMark: UNREAD_ANSWERS }));
     });

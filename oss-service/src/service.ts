@@ -4,6 +4,7 @@ import {
   brokerSettings,
   closeHttp,
   createHttp,
+  createLog,
   createPool,
   Drain,
   databaseSettings,
@@ -45,9 +46,10 @@ export async function startOssService(env: Env): Promise<OssService> {
 
   const metrics = createMetrics(() => readStream(pool));
   const drain = new Drain();
+  const log = createLog(env.LOG_LEVEL ?? "info");
   const app = createHttp({
+    log,
     drain,
-    logLevel: env.LOG_LEVEL ?? "info",
     registry: metrics.registry,
     describeErrors,
     notReady: () =>
@@ -56,16 +58,16 @@ export async function startOssService(env: Env): Promise<OssService> {
         () => "the database cannot be used",
       ),
   });
-  const log = app.log;
   const pool = await createPool(database, SESSION_CONNECTIONS, log);
   const provisioningPool = await createPool(database, PROVISIONING_CONNECTIONS, log, BY_KEY);
   const notesPool = await createPool(database, 1, log, UNFLUSHED);
   const duty = new RelayDuty();
-  await app.register(provisioningRoutes({ pool: provisioningPool, apiToken, metrics }));
+  await app.register(provisioningRoutes({ pool: provisioningPool, apiToken, metrics, log }));
   await app.register(accountingRoutes(pool, apiToken));
   await app.register(relayRoute(pool, instance, duty));
   await app.register(openApiRoute);
   const url = await app.listen({ host: env.HOST ?? "0.0.0.0", port: portOf(env, "PORT", 6700) });
+  log.info({ url }, "listening");
 
   const stopping = new AbortController();
   const forever = { signal: stopping.signal, log };

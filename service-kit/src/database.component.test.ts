@@ -2,16 +2,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { fastify } from "fastify";
 import type pg from "pg";
 import { makeCertificate } from "../../test/services/certificate.ts";
 import { type FreshDatabase, freshDatabase } from "../../test/services/fresh.ts";
 import { libpqEnv, query, WITH_PASSWORD } from "../../test/services/postgresql.ts";
 import { sharedPostgresql } from "../../test/services/shared.ts";
-import { createPool, databaseSettings, type Env, isDatabaseAway, transaction } from "./index.ts";
+import { createLog, createPool, databaseSettings, type Env, isDatabaseAway, transaction } from "./index.ts";
 
 const { host, port, ca = "" } = sharedPostgresql();
-const { log } = fastify();
+const log = createLog("silent");
 const folder = await mkdtemp(join(tmpdir(), "aaa-database-"));
 const PGSSLROOTCERT = join(folder, "ca.crt");
 const pools: pg.Pool[] = [];

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { connectionOptions, type DatabaseSettings } from "./database-settings.ts";
-import type { Logger } from "./http.ts";
+import type { Logger } from "./log.ts";
 
 // Connection exceptions, refused logins (as while a password is changed), insufficient resources, operator
 // intervention, system errors.

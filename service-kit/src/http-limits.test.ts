@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { until } from "../../test/lib/until.ts";
-import { createHttp, Drain, type HttpLimits } from "./index.ts";
+import { createHttp, createLog, Drain, type HttpLimits } from "./index.ts";
 
 const LIMITS = { headersMs: 200, requestMs: 400, bodyBytes: 1_000, connections: 50 };
 const HEAD = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 async function listen(limits: HttpLimits): Promise<void> {
   app = createHttp({
-    logLevel: "silent",
+    log: createLog("silent"),
     registry: new Registry(),
     drain: new Drain(),
     notReady: async () => null,

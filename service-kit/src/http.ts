@@ -1,28 +1,18 @@
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  LogController,
-} from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { isDatabaseAway } from "./database.ts";
 import type { Drain } from "./drain.ts";
 import { type HttpLimits, refuseClient, STREAMING, serverOptions } from "./http-limits.ts";
-import { loggedError, REDACTION } from "./log.ts";
+import type { Logger } from "./log.ts";
 import { Problem } from "./problem.ts";
 
-export type Logger = FastifyBaseLogger;
-
 export interface HttpOptions {
-  readonly logLevel: string;
+  readonly log: Logger;
   readonly registry: Registry;
   /** Says when the service is about to end. */
   readonly drain: Drain;
-  /** Where the log goes instead of standard output. */
-  readonly logTo?: { write(line: string): void };
   /** Why the service cannot serve now, or null when it can. */
   readonly notReady: () => Promise<string | null>;
   /** Turns validation errors of a TypeBox schema into lines for the caller. */
@@ -31,25 +21,19 @@ export interface HttpOptions {
   readonly limits?: HttpLimits;
 }
 
-/** An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. */
+/**
+ * An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. Fastify is given no
+ * log: with one it listens to the end of every request, which costs as much as to decide whether a box may watch.
+ */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { logLevel, logTo, registry, drain, notReady, describeErrors, limits = STREAMING } = options;
+  const { log, registry, drain, notReady, describeErrors, limits = STREAMING } = options;
   const app = fastify({
     http: serverOptions(limits),
     requestTimeout: limits.requestMs,
     bodyLimit: limits.bodyBytes,
     clientErrorHandler: refuseClient,
     // What comes before any route, as a path that cannot be decoded.
-    frameworkErrors: (error, request, reply) =>
-      answerProblem(reply, problemOf(error, request.log, request.routeOptions.url)),
-    logger: {
-      level: logLevel,
-      base: null,
-      serializers: { err: loggedError },
-      redact: REDACTION,
-      ...(logTo === undefined ? {} : { stream: logTo }),
-    },
-    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: (error, request, reply) => answerProblem(reply, problemOf(error, log, request.routeOptions.url)),
     // What still comes while the server closes has an answer, like everything before it.
     return503OnClosing: false,
   });
@@ -66,9 +50,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     };
   });
 
-  app.setErrorHandler((error, request, reply) =>
-    answerProblem(reply, problemOf(error, request.log, request.routeOptions.url)),
-  );
+  app.setErrorHandler((error, request, reply) => answerProblem(reply, problemOf(error, log, request.routeOptions.url)));
 
   app.setNotFoundHandler((request) => {
     throw new Problem(404, "no-such-route", `there is no ${request.method} ${request.url.split("?")[0]}`);

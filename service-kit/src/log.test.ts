@@ -1,21 +1,21 @@
 import { expect, test } from "@jest/globals";
 import pg from "pg";
 import { Registry } from "prom-client";
-import { createHttp, Drain, masked } from "./index.ts";
+import { createHttp, createLog, Drain, masked } from "./index.ts";
 
 /** A service that logs into an array. */
 function service() {
   const lines: string[] = [];
   const drain = new Drain();
+  const log = createLog("info", { write: (line) => lines.push(line) });
   const app = createHttp({
-    logLevel: "info",
-    logTo: { write: (line) => lines.push(line) },
+    log,
     registry: new Registry(),
     drain,
     notReady: async () => null,
     describeErrors: () => [],
   });
-  return { app, lines, drain };
+  return { app, log, lines, drain };
 }
 
 test("of an identity its end is shown, and never more than half", () => {
@@ -42,17 +42,17 @@ test("who asked is not in the log: neither the URL, nor what the database says o
 });
 
 test("a value that the database could not read is not in the log", async () => {
-  const { app, lines } = service();
+  const { log, lines } = service();
   const error = new pg.DatabaseError('invalid input syntax for type bigint: "box-secret"', 1, "error");
-  app.log.warn({ err: Object.assign(error, { code: "22P02" }) }, "failed");
+  log.warn({ err: Object.assign(error, { code: "22P02" }) }, "failed");
   expect(lines.join()).not.toContain("box-secret");
   expect(JSON.parse(lines[0] ?? "").err).toMatchObject({ message: 'invalid input syntax for type bigint: "…"' });
 });
 
 test("secrets are left out of a line, and identities shortened", () => {
-  const { app, lines } = service();
-  app.log.info({ deviceId: "box-11731", body: { accessToken: "ey.secret", macAddress: "00:11:22:33:44:55" } }, "said");
-  app.log.info({ password: "a secret" }, "said");
+  const { log, lines } = service();
+  log.info({ deviceId: "box-11731", body: { accessToken: "ey.secret", macAddress: "00:11:22:33:44:55" } }, "said");
+  log.info({ password: "a secret" }, "said");
   expect(lines.join()).not.toMatch(/secret|box-11731|00:11/);
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({
     deviceId: "…731",

@@ -1,4 +1,7 @@
+import { type Logger, pino } from "pino";
 import { sqlState } from "./database.ts";
+
+export type { Logger };
 
 /** Members of a log line that name somebody, of which the end is enough to find them again, by any depth of one. */
 const IDENTITIES = ["subscriberId", "deviceId", "macAddress", "recordId"];
@@ -21,8 +24,8 @@ export function masked(identity: string): string {
   return `…${identity.slice(-Math.min(SHOWN, identity.length >> 1))}`;
 }
 
-/** For pino's `redact`: secrets are left out, identities shortened, at the top of a line and one level below. */
-export const REDACTION = {
+/** Secrets are left out, identities shortened, at the top of a line and one level below. */
+const REDACTION = {
   paths: [...IDENTITIES, ...SECRETS].flatMap((member) => [member, `*.${member}`]),
   censor: (value: unknown, path: string[]): string =>
     IDENTITIES.includes(path.at(-1) ?? "") && typeof value === "string" ? masked(value) : "…",
@@ -53,4 +56,14 @@ export function loggedError(error: unknown): LoggedError {
     stack: clean(error.stack ?? ""),
     ...(cause === undefined ? {} : { cause: loggedError(cause) }),
   };
+}
+
+/**
+ * The log of a service.
+ * @param level pino's name of the least that is logged
+ * @param to where lines go instead of standard output
+ */
+export function createLog(level: string, to?: { write(line: string): void }): Logger {
+  const options = { level, base: null, serializers: { err: loggedError }, redact: REDACTION };
+  return to === undefined ? pino(options) : pino(options, to);
 }

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 
 /**
  * Upper bounds of a histogram of seconds. The small ones lie between whole milliseconds, so that a time between two
@@ -26,4 +26,31 @@ export function readGauges(registry: Registry): ReadGauge {
       },
     });
   };
+}
+
+/** How often each of the values of a label has occurred. Whoever counts adds to it. */
+export type Tally<V extends string> = Record<V, number>;
+
+/** A counter with one label whose values are all known, and are there from the beginning: to count costs an addition. */
+export function tally<V extends string>(
+  registry: Registry,
+  {
+    name,
+    help,
+    label,
+    values,
+  }: { readonly name: string; readonly help: string; readonly label: string; readonly values: readonly V[] },
+): Tally<V> {
+  const counts = Object.fromEntries(values.map((value) => [value, 0])) as Tally<V>;
+  new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const value of values) this.inc({ [label]: value }, counts[value]);
+    },
+  });
+  return counts;
 }

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import type pg from "pg";
 import { CONTENT_DIGEST_FUNCTION } from "./content/digest.ts";
 import { transaction } from "./database.ts";
-import type { Logger } from "./http.ts";
+import type { Logger } from "./log.ts";
 
 // Any number will do, as long as every replica takes the same one.
 const MIGRATION_LOCK = 4_611_001;

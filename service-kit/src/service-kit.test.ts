@@ -1,15 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import Type from "typebox";
-import { backoffMs, createHttp, Drain, isDatabaseAway, Problem, runForever, Wake } from "./index.ts";
+import { backoffMs, createHttp, createLog, Drain, isDatabaseAway, Problem, runForever, tally, Wake } from "./index.ts";
 
-const quiet = createHttp({
-  logLevel: "silent",
-  drain: new Drain(),
-  registry: new Registry(),
-  notReady: async () => "it sleeps",
-  describeErrors: (errors) => errors.map(({ message }) => message),
-});
+const quiet = createLog("silent");
 
 test("a ring while nobody waits is kept, and silence is told from a ring", async () => {
   const { signal } = new AbortController();
@@ -44,7 +38,7 @@ test("a session that fails is run again until the signal aborts", async () => {
       if (runs === 3) controller.abort();
       throw new Error("lost");
     },
-    { signal: controller.signal, log: quiet.log },
+    { signal: controller.signal, log: quiet },
   );
   expect(runs).toBe(3);
 });
@@ -57,7 +51,7 @@ test("a database that refuses connections is away, a wrong statement is not", ()
 
 test("every error is answered as a problem, and only expected ones tell their message", async () => {
   const app = createHttp({
-    logLevel: "silent",
+    log: quiet,
     drain: new Drain(),
     registry: new Registry(),
     notReady: async () => "it sleeps",
@@ -81,4 +75,16 @@ test("every error is answered as a problem, and only expected ones tell their me
   expect(JSON.stringify(await ask("GET", "/unknown"))).not.toContain("secret");
   expect(await ask("POST", "/strict", { a: "1" })).toMatchObject({ status: 400, errors: ["must be integer"] });
   expect(await ask("GET", "/nowhere?x=1")).toMatchObject({ status: 404, detail: "there is no GET /nowhere" });
+});
+
+test("a tally tells every value of its label from the beginning, and what was counted since", async () => {
+  const registry = new Registry();
+  const drinks = tally(registry, { name: "drinks_total", help: "Drinks", label: "kind", values: ["tea", "coffee"] });
+  const told = async (): Promise<string[]> =>
+    (await registry.metrics()).split("\n").filter((line) => line.startsWith("drinks"));
+  expect(await told()).toEqual(['drinks_total{kind="tea"} 0', 'drinks_total{kind="coffee"} 0']);
+  drinks.tea += 2;
+  drinks.tea += 1;
+  await told();
+  expect(await told()).toEqual(['drinks_total{kind="tea"} 3', 'drinks_total{kind="coffee"} 0']);
 });

@@ -1,7 +1,6 @@
-import { BY_KEY, migrate } from "@aaa-cluster/service-kit";
+import { BY_KEY, createLog, migrate } from "@aaa-cluster/service-kit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { fastify } from "fastify";
 import pg from "pg";
 import { say } from "../lib/steps.ts";
 import { type FreshDatabase, freshDatabase } from "../services/fresh.ts";
@@ -17,7 +16,7 @@ let pool: pg.Pool;
 beforeAll(async () => {
   database = await freshDatabase();
   pool = new pg.Pool({ connectionString: database.url, max: 8, options: BY_KEY });
-  await migrate(pool, new URL("../../node-service/src/migrations/", import.meta.url), fastify().log);
+  await migrate(pool, new URL("../../node-service/src/migrations/", import.meta.url), createLog("silent"));
 });
 afterAll(async () => {
   await pool.end();

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { fastify } from "fastify";
 import pg from "pg";
 import type { AccountingRecord } from "../../contract/src/index.ts";
 import { GroupCommit } from "../../node-service/src/accounting/group-commit.ts";
@@ -7,13 +6,13 @@ import { durable } from "../../node-service/src/accounting/settings.ts";
 import { createMetrics, type Metrics } from "../../node-service/src/metrics.ts";
 import { Partition } from "../../node-service/src/partition/partition.ts";
 import { stalenessLimit } from "../../node-service/src/partition/staleness.ts";
-import { createPool, databaseSettings, migrate } from "../../service-kit/src/index.ts";
+import { createLog, createPool, databaseSettings, migrate } from "../../service-kit/src/index.ts";
 import { until } from "../lib/until.ts";
 import { freshDatabase } from "../services/fresh.ts";
 import { libpqEnv } from "../services/postgresql.ts";
 import { query } from "./stack.ts";
 
-const { log } = fastify();
+const log = createLog("silent");
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 20 };
 const MIGRATIONS = new URL("../../node-service/src/migrations/", import.meta.url);
 const MOST_WAITING = 2_000;

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { fastify } from "fastify";
 import pg from "pg";
 import { accountingSession } from "../../node-service/src/accounting/relay.ts";
 import { createMetrics } from "../../node-service/src/metrics.ts";
 import { Partition } from "../../node-service/src/partition/partition.ts";
 import { stalenessLimit } from "../../node-service/src/partition/staleness.ts";
 import type { NodeService } from "../../node-service/src/service.ts";
-import { brokerSettings, createPool, databaseSettings, migrate, Wake } from "../../service-kit/src/index.ts";
+import { brokerSettings, createLog, createPool, databaseSettings, migrate, Wake } from "../../service-kit/src/index.ts";
 import { Box, type Report } from "../box/box.ts";
 import { TcpGate } from "../fault/tcp-gate.ts";
 import { until } from "../lib/until.ts";
@@ -15,7 +14,7 @@ import { sharedPostgresql, sharedRabbitmq } from "../services/shared.ts";
 import { startService } from "./process.ts";
 import { metricOf, nodeState, population, query, queueOf, Stack } from "./stack.ts";
 
-const { log } = fastify();
+const log = createLog("silent");
 const QUEUE = "oss.accounting";
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 50 };
 

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { fastify } from "fastify";
 import pg from "pg";
 import { storeRecords } from "../../node-service/src/accounting/outbox.ts";
 import { planBatch } from "../../node-service/src/partition/batch.ts";
@@ -7,10 +6,10 @@ import { commitPlan } from "../../node-service/src/partition/storage.ts";
 import { readPieces } from "../../node-service/src/reads.ts";
 import { storeDeliveries } from "../../oss-service/src/accounting/storage.ts";
 import { type Write, write } from "../../oss-service/src/store.ts";
-import { BY_KEY, migrate } from "../../service-kit/src/index.ts";
+import { BY_KEY, createLog, migrate } from "../../service-kit/src/index.ts";
 import { type FreshDatabase, freshDatabase } from "../services/fresh.ts";
 
-const { log } = fastify();
+const log = createLog("silent");
 const ROWS = 20_000;
 /** A table of more than one row that is read from its beginning, or an index without a condition. */
 const WHOLE = /Seq Scan on (?!watermark|stream)|Index (?:Only )?Scan (?:using|on) .*\n(?! *Index Cond)/;

@@ -1,5 +1,5 @@
 import type { Drain } from "@aaa-cluster/service-kit";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, RouteHandlerMethod } from "fastify";
 import type { Counter } from "prom-client";
 import { boxOf, type DeviceLimit } from "./device-limit.ts";
 import { Pause } from "./pause.ts";
@@ -11,7 +11,7 @@ import { Turn } from "./turn.ts";
  * next one, so for twice as long at most: less than probes and boxes do.
  */
 const LONGEST_TURN_MS = 1_000;
-/** Requests that wait for something else than this process: twice as many as accounting records may. */
+/** Requests that wait for something else than this process, for example its database: twice as many as accounting records may. */
 const MOST_IN_PROGRESS = 4_000;
 
 export type ShedReason = "turn" | "in-progress" | "accounting" | "device";
@@ -34,32 +34,49 @@ export class Admission {
     this.#deps = deps;
   }
 
-  /** Requests that are being worked on, their bodies read. */
+  /** Requests that could not be answered at once, and are being worked on. */
   get inProgress(): number {
     return this.#inProgress;
   }
 
-  /** Guards the routes that are registered with `app`, and no others: probes and metrics are answered always. */
+  /** Guards the routes that are registered with `app` from now on, and no others: probes and metrics are answered always. */
   guard(app: FastifyInstance): void {
     app.addHook("onRequest", (_request, reply, done) => {
       const reason = this.#overload();
       if (reason === null) done();
       else this.shed(reply, reason);
     });
-    // Not before the body is there: whoever sends it slowly takes nobody's place.
-    app.addHook("preHandler", ({ body }, reply, done) => {
-      const box = boxOf(body);
-      const tooEarlyMs = box === null ? 0 : this.#deps.deviceLimit.take(box, performance.now());
-      if (tooEarlyMs > 0) {
-        this.#deps.shed.inc({ reason: "device" });
-        return done(tooManyRequests(tooEarlyMs / 1000));
-      }
-      this.#inProgress += 1;
-      reply.raw.once("close", () => {
-        this.#inProgress -= 1;
-      });
-      done();
+    app.addHook("onRoute", (route) => {
+      route.handler = this.#counted(route.handler);
     });
+  }
+
+  /** Around the handler, when the body is there: whoever sends it slowly takes nobody's place. */
+  #counted(handler: RouteHandlerMethod): RouteHandlerMethod {
+    const begin = (body: unknown): void => this.#limit(body);
+    const wait = (answer: Promise<unknown>): void => this.#wait(answer);
+    return function (request, reply) {
+      begin(request.body);
+      const answer = handler.call(this, request, reply);
+      if (answer instanceof Promise) wait(answer);
+      return answer;
+    };
+  }
+
+  #limit(body: unknown): void {
+    const box = boxOf(body);
+    const tooEarlyMs = box === null ? 0 : this.#deps.deviceLimit.take(box, performance.now());
+    if (tooEarlyMs === 0) return;
+    this.#deps.shed.inc({ reason: "device" });
+    throw tooManyRequests(tooEarlyMs / 1000);
+  }
+
+  #wait(answer: Promise<unknown>): void {
+    this.#inProgress += 1;
+    const end = (): void => {
+      this.#inProgress -= 1;
+    };
+    answer.then(end, end);
   }
 
   /** Answers at once, without a look at the body. */

@@ -22,7 +22,7 @@ test("every request that is served is in the document, and no other", async () =
   });
   const nothing = {} as never;
   await app.register(
-    provisioningRoutes({ pool: nothing, apiToken: "", metrics: { registry: new Registry() } as never }),
+    provisioningRoutes({ pool: nothing, apiToken: "", metrics: { registry: new Registry() } as never, log: nothing }),
   );
   await app.register(accountingRoutes(nothing, ""));
   await app.register(relayRoute(nothing, "", nothing));

@@ -6,7 +6,6 @@ import { imageSettings } from "../../../images/settings.ts";
 import { endingWithParent } from "../../lib/run.ts";
 import { until } from "../../lib/until.ts";
 
-const LISTENING = /^Server listening at (http:\S+)$/;
 const WARN = 40;
 const SHOWN_LINES = 5;
 
@@ -103,6 +102,6 @@ export class ServiceProcess implements AsyncDisposable {
   #read(text: string): void {
     const line = JSON.parse(text) as LogLine;
     this.log.push(line);
-    this.#url = LISTENING.exec(line.msg)?.[1] ?? this.#url;
+    if (line.msg === "listening") this.#url = String(line.url);
   }
 }
