@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Report } from "../box/box.ts";
+import { chooseCluster } from "../cluster/choose.ts";
+import { requireFreeVirtualIPs } from "../gateways/virtual-ip.ts";
 import type { Partition } from "../lib/aaa-cluster.ts";
 import { AaaCluster, boxIdentity, conditionOf, sampleSubscribers } from "../lib/aaa-cluster.ts";
 import { Kubectl } from "../lib/kubectl.ts";
@@ -26,6 +28,7 @@ describe("the life of an AaaCluster", () => {
     tv = new AaaCluster(await startPlatform(), NAMESPACE);
     operators = new Kubectl(tv.kubectl.access, OPERATOR_NAMESPACE);
     await deleteNamespace();
+    if (chooseCluster().kind === "local") await requireFreeVirtualIPs();
   }, 30 * MINUTE_MS);
 
   afterAll(() => deleteNamespace(), 5 * MINUTE_MS);

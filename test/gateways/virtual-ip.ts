@@ -40,6 +40,18 @@ export async function holders(virtualIP = VIRTUAL_IP): Promise<readonly string[]
   return found.flat();
 }
 
+/** Rejects when a node has one of the virtual IPs and keeps it, as of an AaaCluster that is not the tests' own. */
+export async function requireFreeVirtualIPs(): Promise<void> {
+  for (const address of [VIRTUAL_IP, BROKER_VIRTUAL_IP]) {
+    const isFree = async (): Promise<boolean> => {
+      const found = await holders(address);
+      if (found.length === 0) return true;
+      throw new Error(`${found.join()} has it: let that AaaCluster go back to Service mode, or run "make down"`);
+    };
+    await until(`${address} is free, which the tests need`, isFree, { deadlineMs: 10_000 });
+  }
+}
+
 /** The nodes of the candidates of the AAA gateway, the preferred one first. */
 export async function candidateNodes(kubectl: Kubectl): Promise<readonly NodeLayout[]> {
   const pods = await kubectl.list("pods", "app.kubernetes.io/component=aaa-gateway");
