@@ -19,7 +19,7 @@ const DEADLINE_MS = 10_000;
  * cable go when it ends.
  * @param cable the name of the end at the bridge
  */
-export async function pluggedIn(cable: string, ...command: readonly [string, ...string[]]): Promise<ChildProcess> {
+async function pluggedIn(cable: string, ...command: readonly [string, ...string[]]): Promise<ChildProcess> {
   const [program, ...args] = endingWithParent("unshare", "--net", ...command);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   await once(child, "spawn");
@@ -35,8 +35,15 @@ export async function pluggedIn(cable: string, ...command: readonly [string, ...
   return child;
 }
 
+/** A machine on the bridge that has an address and is none of the cluster. It goes when it is disposed of. */
+export async function stranger(address: string): Promise<AsyncDisposable> {
+  const child = await pluggedIn("aaa-stranger", "sleep", "infinity");
+  await run("nsenter", [`--net=/proc/${child.pid}/ns/net`, "ip", "address", "add", `${address}/24`, "dev", "eth0"]);
+  return { [Symbol.asyncDispose]: () => ended(child) };
+}
+
 /** Ends a process, and returns when it is gone. */
-export async function ended(child: ChildProcess): Promise<void> {
+async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
   child.kill("SIGKILL");

@@ -62,6 +62,13 @@ export const pause: Fault = {
   heal: (node) => signal("SIGCONT", node, ["haproxy", "keepalived"]),
 };
 
+/** Kills a candidate, all of it at once, and leaves an address on its node as if the kernel did not let it go by itself. */
+export async function leaveBehind(virtualIP: string, node: NodeLayout): Promise<void> {
+  await signal("SIGSTOP", node, ["candidate.sh", "keepalived"]);
+  await run("ip", ["-netns", node.namespace, "address", "replace", `${virtualIP}/32`, "dev", "eth0"]);
+  await signal("SIGKILL", node, ["candidate.sh", "keepalived"]);
+}
+
 /** Its gateway pods are evicted, and come back when it takes pods again. */
 export function drain(kubectl: Kubectl): Fault {
   const selection = [

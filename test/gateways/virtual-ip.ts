@@ -8,9 +8,11 @@ import { until } from "../lib/until.ts";
 
 /** Virtual IPs on the three nodes of the local Kubernetes: who has them there. */
 
-/** Free addresses of the nodes' network, for the AAA gateway and the broker gateway. */
+/** Free addresses of the nodes' network: for the AAA gateway, for the other two, and for somebody who is no candidate. */
 export const VIRTUAL_IP = "10.99.0.200";
 export const BROKER_VIRTUAL_IP = "10.99.0.201";
+export const OSS_VIRTUAL_IP = "10.99.0.202";
+export const STRANGERS_IP = "10.99.0.203";
 
 const MINUTE_MS = 60_000;
 
@@ -42,7 +44,7 @@ export async function holders(virtualIP = VIRTUAL_IP): Promise<readonly string[]
 
 /** Rejects when a node has one of the virtual IPs and keeps it, as of an AaaCluster that is not the tests' own. */
 export async function requireFreeVirtualIPs(): Promise<void> {
-  for (const address of [VIRTUAL_IP, BROKER_VIRTUAL_IP]) {
+  for (const address of [VIRTUAL_IP, BROKER_VIRTUAL_IP, OSS_VIRTUAL_IP, STRANGERS_IP]) {
     const isFree = async (): Promise<boolean> => {
       const found = await holders(address);
       if (found.length === 0) return true;
@@ -77,11 +79,12 @@ export function heldBy({ name }: NodeLayout, deadlineMs = MINUTE_MS): Promise<un
 export interface GatewayPatches {
   readonly aaa?: object;
   readonly broker?: object;
+  readonly oss?: object;
 }
 
 /** Changes gateways in the spec of an AaaCluster. */
-export async function patchGateways(tv: AaaCluster, { aaa, broker }: GatewayPatches): Promise<void> {
-  const spec = { nodes: { gateway: aaa }, broker: { gateway: broker } };
+export async function patchGateways(tv: AaaCluster, { aaa, broker, oss }: GatewayPatches): Promise<void> {
+  const spec = { nodes: { gateway: aaa }, broker: { gateway: broker }, oss: { gateway: oss } };
   await tv.kubectl.run(["patch", "aaacluster", tv.name, "--type=merge", `--patch=${JSON.stringify({ spec })}`]);
 }
 

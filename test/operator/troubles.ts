@@ -293,7 +293,8 @@ export const TROUBLES: readonly Trouble[] = [
     reason: "VirtualIPHeldTwice",
     names: ["192.0.2.10 of tv-aaa-gateway is held by tv-aaa-gateway-0 and tv-aaa-gateway-1"],
     ...virtually(({ said: says }) => {
-      for (const ordinal of [0, 1]) says.set(`tv-aaa-gateway-${ordinal}`, { servers: 2, holds: 1 });
+      for (const ordinal of [0, 1])
+        says.set(`tv-aaa-gateway-${ordinal}`, { servers: 2, virtualIP: "192.0.2.10", holds: 1 });
     }),
   },
   {
@@ -330,7 +331,7 @@ export const TROUBLES: readonly Trouble[] = [
     ...partOf("GatewaysReady"),
     what: "two gateways ask for one virtual router",
     reason: "VirtualRoutersClash",
-    names: ["virtualRouterID 51 of tv-oss-gateway is also that of tv-aaa-gateway of"],
+    names: ["virtualRouterID 51 of tv-aaa-gateway is that of tv-oss-gateway of"],
     ...spec(
       {
         nodes: { gateway: { ...KEEPALIVED, virtualIP: "192.0.2.10" } },

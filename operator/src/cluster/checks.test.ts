@@ -149,7 +149,7 @@ const LACKS: readonly (readonly [ConditionType, Partial<Findings>, readonly stri
   ],
   [
     "GatewaysReady",
-    seen({ gateways: gateways({ reports: [{ pod: "g-0", servers: 0, holds: false }] }) }),
+    seen({ gateways: gateways({ reports: [{ pod: "g-0", servers: 0 }] }) }),
     ["NoServerUp: no pod of tv-oss-gateway knows one to send to"],
   ],
   ["GatewaysReady", virtual([]), ["VirtualIPNotHeld: nobody holds 192.0.2.10 of tv-oss-gateway"]],
@@ -221,8 +221,8 @@ test.each<[string, ConditionType, Partial<Findings>]>([
     seen({
       gateways: gateways({
         reports: [
-          { pod: "g-0", servers: 0, holds: false },
-          { pod: "g-1", servers: 1, holds: false },
+          { pod: "g-0", servers: 0 },
+          { pod: "g-1", servers: 1 },
         ],
       }),
     }),

@@ -184,12 +184,12 @@ const candidateTroubles = TROUBLES.map((reason) =>
 );
 
 const virtualIPHeldTwice = virtualIPs("VirtualIPHeldTwice", ({ name, reports, virtual }) => {
-  const holders = holdersOf(reports);
+  const holders = holdersOf(reports, virtual.ip);
   return holders.length > 1 ? [`${virtual.ip} of ${name} is held by ${holders.join(" and ")}`] : [];
 });
 
 const virtualIPNotHeld = virtualIPs("VirtualIPNotHeld", ({ name, reports, virtual }) =>
-  holdersOf(reports).length === 0 ? [`nobody holds ${virtual.ip} of ${name}`] : [],
+  holdersOf(reports, virtual.ip).length === 0 ? [`nobody holds ${virtual.ip} of ${name}`] : [],
 );
 
 const virtualRoutersClash = virtualIPs("VirtualRoutersClash", ({ virtual }) => virtual.clashes);

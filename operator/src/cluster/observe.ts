@@ -1,5 +1,5 @@
 import type { AaaCluster } from "../api/aaacluster.ts";
-import { type Applier, keyOf } from "../kube/index.ts";
+import type { Applier } from "../kube/index.ts";
 import type { BrokerReport } from "./broker/index.ts";
 import { type Gateway, gatewaysOf } from "./build/gateways.ts";
 import { type CandidateTrouble, troubleOf } from "./candidates.ts";
@@ -8,7 +8,6 @@ import type { Component } from "./labels.ts";
 import { hostAndPort, isOver, isReady, podProblem } from "./pods.ts";
 import { type GatewayReport, gatewayReport, isRelaying, type NodeReport, nodeReport } from "./services.ts";
 import type { ValidatedCluster } from "./validate.ts";
-import { claimsOf, clashesOf } from "./virtual-routers.ts";
 import type { LiveDeployment, LivePod, LiveService, LiveStatefulSet, World } from "./world.ts";
 
 /** The pods of one component against what was asked for. */
@@ -35,9 +34,10 @@ export interface GatewayWorkload extends Workload {
   /** In Keepalived mode, the address that one of its pods shall hold. */
   readonly virtual?: {
     readonly ip: string;
-    readonly id: number;
+    /** Its virtual router's number; absent while it never had what it asks for. */
+    readonly id?: number;
     readonly troubles: readonly CandidateTrouble[];
-    /** What another gateway has for itself too. */
+    /** What it asks for and another gateway has. */
     readonly clashes: readonly string[];
   };
 }
@@ -87,12 +87,9 @@ export async function observe(
   const gatewayOf = async (gateway: Gateway): Promise<GatewayWorkload> => {
     const pods = world.pods(object, gateway.component);
     const reports = await Promise.all(pods.map((pod) => gatewayReport(pod, gateway.healthPort)));
-    const { address, ...entrance } = entranceOf(world, object, cluster.namespace, gateway);
-    const isReached = entrance.virtual === undefined || holdersOf(reports).length === 1;
     return {
       ...workload(gateway.name, gateway.component, gateway.spec.replicas),
-      ...entrance,
-      ...(address === undefined || !isReached ? {} : { address }),
+      ...entranceOf(world, object, cluster.namespace, gateway, reports),
       reports,
     };
   };
@@ -139,9 +136,15 @@ function workloadOf(
   };
 }
 
-/** The Kubernetes nodes that hold a gateway's virtual IP, as their pods say. */
-export function holdersOf(reports: readonly GatewayReport[]): readonly string[] {
-  return reports.flatMap(({ holds, node, pod }) => (holds ? [node ?? pod] : []));
+/** The Kubernetes nodes that hold a virtual IP, as their pods say. */
+export function holdersOf(reports: readonly GatewayReport[], ip: string): readonly string[] {
+  return reports.flatMap(({ holds, node, pod }) => (holds === ip ? [node ?? pod] : []));
+}
+
+/** The virtual IP at which one pod answers, and no other: while a new one is not held yet, the one before. */
+export function heldIP(reports: readonly GatewayReport[], wanted: string): string | undefined {
+  const held = [wanted, ...reports.flatMap(({ holds }) => holds ?? [])];
+  return held.find((ip) => holdersOf(reports, ip).length === 1);
 }
 
 function entranceOf(
@@ -149,16 +152,24 @@ function entranceOf(
   object: AaaCluster,
   namespace: string,
   gateway: Gateway,
+  reports: readonly GatewayReport[],
 ): Omit<GatewayWorkload, keyof Workload | "reports"> {
   const { component, name, port, vrrp } = gateway;
   const service = world.children<LiveService>(SERVICE, object).find(({ metadata }) => metadata.name === name);
   const readyEndpoints = service === undefined ? 0 : world.readyEndpoints(object, name);
   const pods = world.pods(object, component);
   if (vrrp !== undefined) {
+    const { ip, clashes } = vrrp;
+    const kept = object.status?.gateways?.find((one) => one.name === name)?.virtualRouterID;
+    const id = clashes.length === 0 ? vrrp.id : kept;
+    const held = heldIP(reports, ip);
     const troubles = pods.flatMap((pod) => troubleOf(pod) ?? []);
-    const clashes = clashesOf(claimsOf(world.clusters()), keyOf(object), name);
-    const address = hostAndPort(vrrp.ip, port);
-    return { component, readyEndpoints, address, virtual: { ip: vrrp.ip, id: vrrp.id, troubles, clashes } };
+    return {
+      component,
+      readyEndpoints,
+      ...(held === undefined ? {} : { address: hostAndPort(held, port) }),
+      virtual: { ip, ...(id === undefined ? {} : { id }), troubles, clashes },
+    };
   }
   const address = addressOf(gateway, namespace, service, pods.filter(isReady));
   return { component, readyEndpoints, ...(address === undefined ? {} : { address }) };

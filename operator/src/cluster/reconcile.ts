@@ -30,7 +30,7 @@ import { stampOf } from "./stamp.ts";
 import { statusOf } from "./status.ts";
 import { isStillNeeded } from "./successors.ts";
 import { InvalidSpec, type ValidatedCluster, validate } from "./validate.ts";
-import { claimsOf, virtualRouterIDs } from "./virtual-routers.ts";
+import { claimsOf } from "./virtual-routers.ts";
 import type { World } from "./world.ts";
 
 /** Everything a reconcile works with. */
@@ -91,7 +91,7 @@ function isNew({ status }: AaaCluster): boolean {
 async function validated(object: AaaCluster, ctx: Context): Promise<ValidatedCluster> {
   try {
     const others = ctx.world.clusters().filter((other) => keyOf(other) !== keyOf(object));
-    return validate(object, ctx.settings, virtualRouterIDs(claimsOf([object, ...others])));
+    return validate(object, ctx.settings, claimsOf([object, ...others]));
   } catch (error) {
     if (error instanceof InvalidSpec) await report(object, judgeInvalid(error.message), ctx);
     throw error;
@@ -106,7 +106,7 @@ async function dereference(object: AaaCluster, cluster: ValidatedCluster, ctx: C
 }
 
 /**
- * Makes the children as they shall be, but for those that a Secret or an old volume holds back. Returns what could not
+ * Makes the children as they shall be, but for those that a Secret, another gateway or an old volume holds back. Returns what could not
  * be done. Where nothing of what they follow from has changed since that was nothing, there is nothing to look at.
  */
 async function apply(
@@ -116,9 +116,11 @@ async function apply(
   { applier, world, applied }: Context,
 ): Promise<readonly Error[]> {
   if (cluster.paused) return [];
-  const held = secretProblems.flatMap(({ holds }) => holds);
+  const gateways = gatewaysOf(cluster);
+  const clashing = gateways.flatMap(({ component, vrrp }) => (vrrp?.clashes.length ? [component] : []));
+  const held = [...secretProblems.flatMap(({ holds }) => holds), ...clashing];
   const { uid, generation } = object.metadata;
-  const routers = gatewaysOf(cluster).map(({ vrrp }) => vrrp?.id ?? 0);
+  const routers = gateways.map(({ vrrp }) => vrrp?.id ?? 0);
   const basis = [uid, generation, world.revision(object), ...routers, ...held].join(" ");
   const key = keyOf(object);
   if (applied.get(key) === basis) return [];

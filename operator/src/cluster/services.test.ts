@@ -119,16 +119,21 @@ test.each([
   [503, '{"servers":2}', 0],
 ])("a gateway that answers %d %s knows of %d pods to send to", async (status, body, servers) => {
   await serve(PORTS.haproxyHealth, status, body);
-  expect(await gatewayReport(pod(), PORTS.haproxyHealth)).toEqual({ pod: "tv-aaa-0", servers, holds: false });
+  expect(await gatewayReport(pod(), PORTS.haproxyHealth)).toEqual({ pod: "tv-aaa-0", servers });
   expect(asked).toEqual(["/v1/gateway"]);
 });
 
 test("a gateway that does not answer knows of nobody to send to", async () => {
-  expect(await gatewayReport(pod(), PORTS.haproxyHealth)).toEqual({ pod: "tv-aaa-0", servers: 0, holds: false });
+  expect(await gatewayReport(pod(), PORTS.haproxyHealth)).toEqual({ pod: "tv-aaa-0", servers: 0 });
 });
 
 test("a gateway that answers at the virtual IP is its holder, by its Kubernetes node", async () => {
-  await serve(28_051, 200, '{"servers":2,"holds":1}');
+  await serve(28_051, 200, '{"servers":2,"virtualIP":"192.0.2.10","holds":1}');
   const candidate = { ...pod(), spec: { nodeName: "n1" } } as LivePod;
-  expect(await gatewayReport(candidate, 28_051)).toEqual({ pod: "tv-aaa-0", servers: 2, holds: true, node: "n1" });
+  expect(await gatewayReport(candidate, 28_051)).toEqual({
+    pod: "tv-aaa-0",
+    servers: 2,
+    holds: "192.0.2.10",
+    node: "n1",
+  });
 });

@@ -61,20 +61,29 @@ export interface GatewayReport {
   readonly pod: string;
   /** Pods behind it that it found and that answer as they should. */
   readonly servers: number;
-  /** Whether it is this one that answers at the virtual IP. */
-  readonly holds: boolean;
+  /** The virtual IP at which it is this one that answers. */
+  readonly holds?: string;
   /** The Kubernetes node that it is on. */
   readonly node?: string;
 }
 
-const GatewaySaid = Type.Object({ servers: Type.Integer(), holds: Type.Optional(Type.Integer()) });
+const GatewaySaid = Type.Object({
+  servers: Type.Integer(),
+  virtualIP: Type.Optional(Type.String()),
+  holds: Type.Optional(Type.Integer()),
+});
 
 /** How a pod of a gateway is. One that does not answer knows nobody to send to. */
 export async function gatewayReport(pod: LivePod, healthPort: number): Promise<GatewayReport> {
   const said = await ask(pod, healthPort, "/v1/gateway");
-  const { servers, holds = 0 } = Value.Check(GatewaySaid, said) ? said : { servers: 0 };
+  const { servers, virtualIP, holds = 0 } = Value.Check(GatewaySaid, said) ? said : { servers: 0 };
   const node = pod.spec?.nodeName;
-  return { pod: pod.metadata.name, servers, holds: holds > 0, ...(node === undefined ? {} : { node }) };
+  return {
+    pod: pod.metadata.name,
+    servers,
+    ...(virtualIP === undefined || holds === 0 ? {} : { holds: virtualIP }),
+    ...(node === undefined ? {} : { node }),
+  };
 }
 
 /** What a pod answers, as it says it; undefined when it does not. */

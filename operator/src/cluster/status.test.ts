@@ -60,6 +60,22 @@ test("the Kubernetes node that holds a virtual IP is named, and the number of it
   expect(gatewayOf(["n1", "n2"])).toEqual(kept);
 });
 
+test("while nobody holds a new virtual IP, the Kubernetes node that holds the one before is named", () => {
+  const reports = [
+    { pod: "g-0", servers: 2, node: "n1", holds: "192.0.2.9" },
+    { pod: "g-1", servers: 2, node: "n2" },
+  ];
+  const observed = allIsWell({ gateways: withVirtualIP("aaa-gateway", [], { reports }) });
+  expect(seen(observed).gateways?.[2]).toMatchObject({ holder: "n1" });
+});
+
+test("the number that another gateway has is not said to be this one's", () => {
+  const [, , gateway] = withVirtualIP("aaa-gateway", [], { clashes: ["virtualIP 192.0.2.10 is that of another"] });
+  const { id: _, ...virtual } = gateway?.virtual ?? { ip: "", id: 0, troubles: [], clashes: [] };
+  const observed = allIsWell({ gateways: gateway === undefined ? [] : [{ ...gateway, virtual }] });
+  expect(seen(observed).gateways?.[0]).not.toHaveProperty("virtualRouterID");
+});
+
 test("an external broker has no pods, and is where its Secret says", () => {
   const { broker, gateways } = allIsWell();
   const observed = allIsWell({

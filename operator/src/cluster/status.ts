@@ -3,7 +3,7 @@ import type { AaaClusterStatus, Partition } from "../api/status.ts";
 import { quorumOf } from "./broker/quorum.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { selectorText } from "./labels.ts";
-import { type GatewayWorkload, holdersOf, type Observed, type Workload } from "./observe.ts";
+import { type GatewayWorkload, heldIP, holdersOf, type Observed, type Workload } from "./observe.ts";
 import type { NodeReport } from "./services.ts";
 
 interface StatusInput {
@@ -59,12 +59,13 @@ function gatewayStatus({
   reports,
   virtual,
 }: GatewayWorkload): NonNullable<AaaClusterStatus["gateways"]>[number] {
-  const [holder, ...others] = virtual === undefined ? [] : holdersOf(reports);
+  const held = virtual === undefined ? undefined : heldIP(reports, virtual.ip);
+  const [holder] = held === undefined ? [] : holdersOf(reports, held);
   return {
     name,
     ...(address === undefined ? {} : { address }),
-    ...(holder === undefined || others.length > 0 ? {} : { holder }),
-    ...(virtual === undefined ? {} : { virtualRouterID: virtual.id }),
+    ...(holder === undefined ? {} : { holder }),
+    ...(virtual?.id === undefined ? {} : { virtualRouterID: virtual.id }),
   };
 }
 

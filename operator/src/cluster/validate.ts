@@ -7,7 +7,7 @@ import { type AaaClusterSpec, Spec } from "../api/schema.ts";
 import { keyOf } from "../kube/index.ts";
 import { BROKER, type Names, namesOf, PORTS } from "./names.ts";
 import type { Settings } from "./settings.ts";
-import { claimKey, claimsOf, virtualRouterID, virtualRouterIDs } from "./virtual-routers.ts";
+import { type Claim, claimKey, claimsOf, clashesOf, virtualRouterID, virtualRouterIDs } from "./virtual-routers.ts";
 
 /** The spec cannot be built. Only a change of the spec helps. */
 export class InvalidSpec extends Error {
@@ -21,6 +21,8 @@ export interface VirtualRouter {
   readonly networkInterface: string;
   readonly advertIntervalMilliseconds: number;
   readonly preemptDelaySeconds: number;
+  /** What it asks for and another gateway has, in words. While there is any, the gateway stays as it is. */
+  readonly clashes: readonly string[];
 }
 
 /** A gateway; with `vrrp` in Keepalived mode. */
@@ -98,13 +100,13 @@ export function brokerScope({ broker, namespace, name, names }: ValidatedCluster
 
 /**
  * Checks an AaaCluster and fills in what the operator decides.
- * @param ids the numbers of virtual routers, as `virtualRouterIDs` gives them for all clusters
+ * @param claims what gateways of all clusters want for themselves, as `claimsOf` says it
  * @throws InvalidSpec when the object does not fit the schema, as one stored under another CRD may not
  */
 export function validate(
   cluster: AaaCluster,
   { images, clusterDomain, namespace }: Settings,
-  ids: ReadonlyMap<string, number> = virtualRouterIDs(claimsOf([cluster])),
+  claims: readonly Claim[] = claimsOf([cluster]),
 ): ValidatedCluster {
   const { spec, metadata } = cluster;
   const [problem] = Value.Errors(Spec, spec);
@@ -119,9 +121,10 @@ export function validate(
     image: part.image ?? images.postgresql,
   });
   const names = namesOf(metadata.name);
+  const ids = virtualRouterIDs(claims);
   const gateway = (spec: GatewaySpec, name: string): ValidatedGateway => {
     const key = claimKey({ cluster: keyOf(cluster), gateway: name });
-    return validatedGateway(spec, ids.get(key) ?? virtualRouterID(key));
+    return validatedGateway(spec, ids.get(key) ?? virtualRouterID(key), clashesOf(claims, keyOf(cluster), name));
   };
   return {
     name: metadata.name,
@@ -156,7 +159,7 @@ const DEFAULT_ADVERT_INTERVAL_MS = 200;
 const DEFAULT_PREEMPT_DELAY_S = 10;
 
 /** What goes into configuration files is checked here too: a text that is no address could say anything there. */
-function validatedGateway(spec: GatewaySpec, id: number): ValidatedGateway {
+function validatedGateway(spec: GatewaySpec, id: number, clashes: readonly string[]): ValidatedGateway {
   const { mode, virtualIP = "", interface: networkInterface } = spec;
   if (mode !== "Keepalived") return spec;
   if (isIP(virtualIP) === 0 || virtualIP.includes("%")) {
@@ -165,5 +168,6 @@ function validatedGateway(spec: GatewaySpec, id: number): ValidatedGateway {
   if (networkInterface === undefined) throw new InvalidSpec("mode: Keepalived needs an interface, as eth0");
   const { advertIntervalMilliseconds = DEFAULT_ADVERT_INTERVAL_MS, preemptDelaySeconds = DEFAULT_PREEMPT_DELAY_S } =
     spec;
-  return { ...spec, vrrp: { id, ip: virtualIP, networkInterface, advertIntervalMilliseconds, preemptDelaySeconds } };
+  const vrrp = { id, ip: virtualIP, networkInterface, advertIntervalMilliseconds, preemptDelaySeconds, clashes };
+  return { ...spec, vrrp };
 }

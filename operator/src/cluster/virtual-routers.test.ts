@@ -10,6 +10,7 @@ const claim = (gateway: string, changes: Partial<Claim> = {}): Claim => ({
   virtualIP: `192.0.2.${gateway.length}`,
   wanted: undefined,
   kept: undefined,
+  hasIP: false,
   ...changes,
 });
 const idsOf = (claims: readonly Claim[]): readonly (number | undefined)[] => {
@@ -35,10 +36,15 @@ test("only gateways in Keepalived mode need a number, and older clusters come fi
   expect(claimsOf([anAaaCluster()])).toEqual([]);
 });
 
-test("the number of the status is that which was kept there", () => {
+test("the number and the address of the status are those that it has", () => {
   const object = aged("a", "2026-01-01T00:00:00Z", "192.0.2.1");
-  const status = { observedGeneration: 1, conditions: [], gateways: [{ name: "a-aaa-gateway", virtualRouterID: 77 }] };
-  expect(claimsOf([{ ...object, status }])[0]?.kept).toBe(77);
+  const gateway = { name: "a-aaa-gateway", virtualRouterID: 77 };
+  const claimIn = (address: string): Claim | undefined => {
+    const status = { observedGeneration: 1, conditions: [], gateways: [{ ...gateway, address }] };
+    return claimsOf([{ ...object, status }])[0];
+  };
+  expect(claimIn("192.0.2.1:6060")).toMatchObject({ kept: 77, hasIP: true });
+  expect(claimIn("192.0.2.10:6060")).toMatchObject({ kept: 77, hasIP: false });
 });
 
 test("the number of the spec comes before the one that was kept, and that before any other", () => {
@@ -51,16 +57,33 @@ test("a number that another spec asks for is given up", () => {
   expect(first).not.toBe(5);
 });
 
-test("what two specs ask for is given to both, and said to clash", () => {
-  const claims = [claim("a", { wanted: 5 }), claim("bb", { wanted: 5, cluster: "aaa/radio" })];
-  expect(idsOf(claims)).toEqual([5, 5]);
-  expect(clashesOf(claims, "aaa/tv", "a")).toEqual(["virtualRouterID 5 of a is also that of bb of aaa/radio"]);
-  expect(clashesOf(claims, "aaa/tv", "nobody")).toEqual([]);
+test.each<[string, Partial<Claim>, Partial<Claim>, string, string]>([
+  ["an address is of the first that asks for it", {}, {}, "bb", "virtualIP 192.0.2.1 of bb is that of a of aaa/tv"],
+  ["or of the one that has it", {}, { hasIP: true }, "a", "virtualIP 192.0.2.1 of a is that of bb of aaa/radio"],
+  [
+    "or of the first that has it",
+    { hasIP: true },
+    { hasIP: true },
+    "bb",
+    "virtualIP 192.0.2.1 of bb is that of a of aaa/tv",
+  ],
+])("%s", (_, one, another, loser, words) => {
+  const claims = [claim("a", one), claim("bb", { virtualIP: "192.0.2.1", cluster: "aaa/radio", ...another })];
+  expect(claims.flatMap(({ cluster, gateway }) => clashesOf(claims, cluster, gateway))).toEqual([words]);
+  expect(clashesOf(claims, loser === "a" ? "aaa/tv" : "aaa/radio", loser)).toEqual([words]);
 });
 
-test("one address for two gateways is said to clash", () => {
-  const claims = [claim("a"), claim("b", { cluster: "aaa/radio" })];
-  expect(clashesOf(claims, "aaa/radio", "b")).toEqual(["virtualIP 192.0.2.1 of b is also that of a of aaa/tv"]);
+test.each<[string, Partial<Claim>, Partial<Claim>, string]>([
+  ["a number in two specs is of the first", {}, {}, "virtualRouterID 5 of bb is that of a of aaa/tv"],
+  ["or of the one that has it", { kept: 6 }, { kept: 5 }, "virtualRouterID 5 of a is that of bb of aaa/radio"],
+])("%s", (_, one, another, words) => {
+  const claims = [claim("a", { wanted: 5, ...one }), claim("bb", { wanted: 5, cluster: "aaa/radio", ...another })];
+  expect(idsOf(claims)).toEqual([5, 5]);
+  expect(claims.flatMap(({ cluster, gateway }) => clashesOf(claims, cluster, gateway))).toEqual([words]);
+});
+
+test("who asks for nothing clashes with nobody", () => {
+  expect(clashesOf([claim("a")], "aaa/tv", "nobody")).toEqual([]);
 });
 
 test("any gateways get numbers that are legal, different, and the same again when they were kept, whoever else comes", () => {

@@ -3,6 +3,7 @@ import type { AaaCluster } from "../api/aaacluster.ts";
 import type { GatewaySpec } from "../api/gateway.ts";
 import { keyOf } from "../kube/index.ts";
 import { namesOf } from "./names.ts";
+import { hostAndPort } from "./pods.ts";
 
 /** VRRP's numbers of virtual routers, of which there are 255 on a network segment. */
 
@@ -13,11 +14,13 @@ export interface Claim {
   readonly cluster: string;
   /** The name of the gateway. */
   readonly gateway: string;
-  readonly virtualIP: string | undefined;
+  readonly virtualIP: string;
   /** The number in the spec. */
   readonly wanted: number | undefined;
   /** The number in the status. */
   readonly kept: number | undefined;
+  /** Whether the status says that it has the virtual IP. */
+  readonly hasIP: boolean;
 }
 
 /** The gateways in Keepalived mode, those of older clusters first. */
@@ -35,19 +38,13 @@ function claimsOfOne(object: AaaCluster): readonly Claim[] {
     [names.ossGateway, spec.oss?.gateway],
     [names.aaaGateway, spec.nodes?.gateway],
   ];
-  return gateways.flatMap(([gateway, one]) =>
-    one?.mode === "Keepalived"
-      ? [
-          {
-            cluster: keyOf(object),
-            gateway,
-            virtualIP: one.virtualIP,
-            wanted: one.virtualRouterID,
-            kept: status?.gateways?.find(({ name }) => name === gateway)?.virtualRouterID,
-          },
-        ]
-      : [],
-  );
+  return gateways.flatMap(([gateway, one]) => {
+    if (one?.mode !== "Keepalived") return [];
+    const { virtualIP = "", virtualRouterID: wanted } = one;
+    const { virtualRouterID: kept, address } = status?.gateways?.find(({ name }) => name === gateway) ?? {};
+    const hasIP = address?.startsWith(hostAndPort(virtualIP, "")) ?? false;
+    return [{ cluster: keyOf(object), gateway, virtualIP, wanted, kept, hasIP }];
+  });
 }
 
 /**
@@ -83,20 +80,22 @@ function firstFree(from: number, taken: ReadonlySet<number>): number {
   return all.find((id) => !taken.has(id)) ?? from;
 }
 
-/** What a gateway wants for itself that another one has too, in words. */
+/** What a gateway asks for and another one has, in words: who had it first keeps it, else the one that comes first in `claims`. */
 export function clashesOf(claims: readonly Claim[], cluster: string, gateway: string): readonly string[] {
   const ids = virtualRouterIDs(claims);
   const idOf = (claim: Claim): number | undefined => ids.get(claimKey(claim));
   const own = claims.find((claim) => claim.cluster === cluster && claim.gateway === gateway);
   if (own === undefined) return [];
-  return claims
-    .filter((other) => other !== own)
-    .flatMap((other) => [
-      ...(other.virtualIP === own.virtualIP
-        ? [`virtualIP ${own.virtualIP} of ${gateway} is also that of ${other.gateway} of ${other.cluster}`]
-        : []),
-      ...(idOf(other) === idOf(own)
-        ? [`virtualRouterID ${idOf(own)} of ${gateway} is also that of ${other.gateway} of ${other.cluster}`]
-        : []),
-    ]);
+  const comesBefore = (other: Claim, has: (claim: Claim) => boolean): boolean =>
+    has(other) === has(own) ? claims.indexOf(other) < claims.indexOf(own) : has(other);
+  const problem = (what: string, other: Claim): string =>
+    `${what} of ${gateway} is that of ${other.gateway} of ${other.cluster}`;
+  return claims.flatMap((other) => [
+    ...(other.virtualIP === own.virtualIP && comesBefore(other, ({ hasIP }) => hasIP)
+      ? [problem(`virtualIP ${own.virtualIP}`, other)]
+      : []),
+    ...(idOf(other) === idOf(own) && comesBefore(other, ({ kept }) => kept === idOf(own))
+      ? [problem(`virtualRouterID ${idOf(own)}`, other)]
+      : []),
+  ]);
 }

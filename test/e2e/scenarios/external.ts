@@ -1,5 +1,15 @@
 import { expect, test } from "@jest/globals";
 import { stringify } from "yaml";
+import { chooseCluster } from "../../cluster/choose.ts";
+import {
+  BROKER_VIRTUAL_IP,
+  changeGateways,
+  holders,
+  patchGateways,
+  VIRTUAL_IP,
+  virtualGateway,
+  withoutVirtualIP,
+} from "../../gateways/virtual-ip.ts";
 import { AaaCluster, conditionOf, sampleSubscribers } from "../../lib/aaa-cluster.ts";
 import { getByHttps } from "../../lib/https.ts";
 import { until } from "../../lib/until.ts";
@@ -7,6 +17,8 @@ import { makeCertificate } from "../../services/certificate.ts";
 import { MINUTE_MS, NAMESPACE, type TheStage } from "./stage.ts";
 
 const NAME = "outside";
+/** The virtual IP of the second cluster: the first has no gateway at it any more. */
+const OTHER_VIRTUAL_IP = BROKER_VIRTUAL_IP;
 const ONE = { replicas: 1, gateway: { replicas: 1 } };
 
 /**
@@ -14,6 +26,8 @@ const ONE = { replicas: 1, gateway: { replicas: 1 } };
  * the operator makes, with TLS, and then one of the user's own. The first cluster's are these of the user's own.
  */
 export function externalPartsServe(stage: TheStage): void {
+  const isLocal = chooseCluster().kind === "local";
+  const onLocal = isLocal ? test : test.skip;
   const outside = (): AaaCluster => new AaaCluster(stage().tv.kubectl.access, NAMESPACE, NAME);
 
   const apply = (object: object): Promise<string> => stage().tv.kubectl.apply(stringify(object));
@@ -136,6 +150,29 @@ export function externalPartsServe(stage: TheStage): void {
     4 * MINUTE_MS,
   );
 
+  onLocal(
+    "both have virtual IPs on the same Kubernetes nodes, but never the same one",
+    async () => {
+      const { tv } = stage();
+      const before = (await tv.get()).spec.nodes.gateway;
+      await changeGateways(tv, { aaa: virtualGateway(VIRTUAL_IP) });
+      await patchGateways(outside(), { aaa: virtualGateway(VIRTUAL_IP) });
+      await until(
+        "the status says whose the address is",
+        async () => conditionOf(await outside().get(), "GatewaysReady")?.reason === "VirtualRoutersClash",
+        { deadlineMs: MINUTE_MS },
+      );
+      expect(await holders(VIRTUAL_IP)).toHaveLength(1);
+      await changeGateways(outside(), { aaa: virtualGateway(OTHER_VIRTUAL_IP) });
+      expect(await holders(VIRTUAL_IP)).toHaveLength(1);
+      expect(await holders(OTHER_VIRTUAL_IP)).toHaveLength(1);
+      expect(await routerID(outside())).not.toBe(await routerID(tv));
+      await changeGateways(tv, { aaa: withoutVirtualIP(before) });
+      expect(await holders(OTHER_VIRTUAL_IP)).toHaveLength(1);
+    },
+    10 * MINUTE_MS,
+  );
+
   test(
     "both go on beside each other, and the second goes without a trace of it at the first",
     async () => {
@@ -143,9 +180,19 @@ export function externalPartsServe(stage: TheStage): void {
       await stage().tv.converged(2, MINUTE_MS);
       await stage().tv.kubectl.run(["delete", "aaacluster", NAME, "--timeout=60s"]);
       await stage().tv.ready(MINUTE_MS);
+      if (isLocal) {
+        await until("nobody has its virtual IP", async () => (await holders(OTHER_VIRTUAL_IP)).length === 0, {
+          deadlineMs: MINUTE_MS,
+        });
+      }
     },
-    3 * MINUTE_MS,
+    4 * MINUTE_MS,
   );
+
+  async function routerID(cluster: AaaCluster): Promise<number> {
+    const { gateways } = (await cluster.get()).status;
+    return gateways.find(({ name }: { name: string }) => name === `${cluster.name}-aaa-gateway`).virtualRouterID;
+  }
 
   /** Policies add up: this one lets pods of the second cluster in to the first, which its own policies do not. */
   function letIn(from: string, to: string, port: number): Promise<string> {

@@ -1,6 +1,17 @@
 import { afterAll, expect, test } from "@jest/globals";
 import { chooseCluster } from "../../cluster/choose.ts";
-import { cutCable, type Fault, killHaproxy, killKeepalived, pause, stopBackends } from "../../gateways/faults.ts";
+import { stranger } from "../../gateways/arp.ts";
+import {
+  cutCable,
+  drain,
+  type Fault,
+  killHaproxy,
+  killKeepalived,
+  killNode,
+  leaveBehind,
+  pause,
+  stopBackends,
+} from "../../gateways/faults.ts";
 import { Load } from "../../gateways/load.ts";
 import {
   BROKER_VIRTUAL_IP,
@@ -9,7 +20,9 @@ import {
   everyCandidateKnows,
   heldBy,
   holders,
+  OSS_VIRTUAL_IP,
   patchGateways,
+  STRANGERS_IP,
   VIRTUAL_IP,
   virtualGateway,
   withoutVirtualIP,
@@ -28,20 +41,21 @@ const HELD_TWICE_MS = 5_000;
 export function virtualIPHasAHolder(stage: TheStage): void {
   // Cables can be cut where the nodes are network namespaces.
   const onLocal = chooseCluster().kind === "local" ? test : test.skip;
-  let before: { readonly aaa: object; readonly broker: object };
+  let before: { readonly aaa: object; readonly broker: object; readonly oss: object };
   let load: Load | undefined;
 
   afterAll(() => load?.[Symbol.asyncDispose]());
 
   onLocal(
-    "an AAA gateway that goes over to a virtual IP is held by its first candidate, which the status names",
+    "gateways go over to virtual IPs: the first candidate has that of AAA, as the status says, and OSS takes orders at its own",
     async () => {
       const { tv } = stage();
-      const { nodes, broker } = (await tv.get()).spec;
-      before = { aaa: nodes.gateway, broker: broker.gateway };
+      const { nodes, broker, oss } = (await tv.get()).spec;
+      before = { aaa: nodes.gateway, broker: broker.gateway, oss: oss.gateway };
       await changeGateways(tv, {
         aaa: { ...virtualGateway(VIRTUAL_IP), ...CLUSTER_IP },
         broker: virtualGateway(BROKER_VIRTUAL_IP),
+        oss: { ...virtualGateway(OSS_VIRTUAL_IP), ...CLUSTER_IP },
       });
       const [first] = await candidateNodes(tv.kubectl);
       if (first === undefined) throw new Error("no candidate");
@@ -52,7 +66,10 @@ export function virtualIPHasAHolder(stage: TheStage): void {
         deadlineMs: MINUTE_MS,
       });
       expect(await named()).toMatchObject({ address: `${VIRTUAL_IP}:6060`, virtualRouterID: expect.any(Number) });
-      expect((await tv.get()).status.endpoints.aaa).toBe(`${VIRTUAL_IP}:6060`);
+      expect((await tv.get()).status.endpoints).toMatchObject({
+        aaa: `${VIRTUAL_IP}:6060`,
+        oss: `${OSS_VIRTUAL_IP}:6070`,
+      });
       expect(await (await tv.admittedBox(7)).authorize("channel:news")).toMatchObject({ decision: "Permit" });
       load = await Load.start(tv);
     },
@@ -64,6 +81,8 @@ export function virtualIPHasAHolder(stage: TheStage): void {
     ["its HAProxy is killed", () => killHaproxy],
     ["its keepalived is killed", () => killKeepalived],
     ["its HAProxy and its keepalived are paused", () => pause],
+    ["it is drained", drain],
+    ["its kubelet and all of its containers are killed", () => killNode],
     ["every AAA pod of one node stands still", stopBackends],
   ])(
     "when %s, boxes are answered again soon, and by the first candidate alone after it is back",
@@ -98,6 +117,18 @@ export function virtualIPHasAHolder(stage: TheStage): void {
   );
 
   onLocal(
+    "an address that a killed candidate left behind is gone before the candidate starts again",
+    async () => {
+      const { tv } = stage();
+      const [first, second] = await candidateNodes(tv.kubectl);
+      if (first === undefined || second === undefined) throw new Error("no candidates");
+      await leaveBehind(VIRTUAL_IP, second);
+      await heldBy(first);
+    },
+    2 * MINUTE_MS,
+  );
+
+  onLocal(
     "no message was lost that the broker gateway had confirmed, and no broadcast",
     async () => {
       const { tv } = stage();
@@ -113,16 +144,22 @@ export function virtualIPHasAHolder(stage: TheStage): void {
   );
 
   onLocal(
-    "a virtual IP outside of the subnet is said to be, and boxes are answered at the old one until it is mended",
+    "a virtual IP outside of the subnet, or of somebody else, is said to be, and boxes are answered at the old one until it is mended",
     async () => {
       const { tv } = stage();
       await tv.ready(3 * MINUTE_MS);
-      await patchGateways(tv, { aaa: { virtualIP: "198.51.100.1" } });
-      await until(
-        "the status says that the address is outside of the subnet",
-        async () => conditionOf(await tv.get(), "GatewaysReady")?.reason === "VirtualIPOutsideSubnet",
-        { deadlineMs: 2 * MINUTE_MS, intervalMs: 1000 },
-      );
+      const box = await tv.admittedBox(7);
+      await using _ = await stranger(STRANGERS_IP);
+      const wrong = { VirtualIPOutsideSubnet: "198.51.100.1", VirtualIPInUse: STRANGERS_IP };
+      for (const [reason, virtualIP] of Object.entries(wrong)) {
+        await patchGateways(tv, { aaa: { virtualIP } });
+        await until(
+          `the status says ${reason}`,
+          async () => conditionOf(await tv.get(), "GatewaysReady")?.reason === reason,
+          { deadlineMs: 2 * MINUTE_MS, intervalMs: 1000 },
+        );
+        expect(await box.authorize("channel:news")).toMatchObject({ decision: "Permit" });
+      }
       await patchGateways(tv, { aaa: { virtualIP: VIRTUAL_IP } });
       await tv.ready(8 * MINUTE_MS);
     },
@@ -130,11 +167,15 @@ export function virtualIPHasAHolder(stage: TheStage): void {
   );
 
   onLocal(
-    "the gateway goes back to Service mode, and nobody has the address any more",
+    "gateways go back to Service mode, and nobody has their addresses any more",
     async () => {
       const { tv } = stage();
-      await changeGateways(tv, { aaa: withoutVirtualIP(before.aaa), broker: withoutVirtualIP(before.broker) });
-      for (const address of [VIRTUAL_IP, BROKER_VIRTUAL_IP]) {
+      await changeGateways(tv, {
+        aaa: withoutVirtualIP(before.aaa),
+        broker: withoutVirtualIP(before.broker),
+        oss: withoutVirtualIP(before.oss),
+      });
+      for (const address of [VIRTUAL_IP, BROKER_VIRTUAL_IP, OSS_VIRTUAL_IP]) {
         await until(`nobody holds ${address}`, async () => (await holders(address)).length === 0, {
           deadlineMs: 2 * MINUTE_MS,
         });

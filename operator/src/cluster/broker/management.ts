@@ -1,3 +1,5 @@
+import http from "node:http";
+import https from "node:https";
 import { type Answer, exchange } from "../exchange.ts";
 import type { SecretData } from "../secrets/store.ts";
 
@@ -20,6 +22,12 @@ export interface ManagementAddress {
 }
 
 const TIMEOUT_MS = 3_000;
+/**
+ * For the requests of one reconcile. RabbitMQ closes a connection that idles for 5 s, and the next reconcile would send its
+ * first request just then.
+ */
+const REUSE = { keepAlive: true, timeout: 1_000 };
+const AGENTS = { http: new http.Agent(REUSE), https: new https.Agent(REUSE) };
 
 /** RabbitMQ's management interface on one broker. */
 export class Management {
@@ -46,7 +54,9 @@ export class Management {
 
   #exchange(method: string, path: string, body: string): Promise<Answer> {
     const { host, port, tls } = this.#address;
+    const protocol = tls === undefined ? "http" : "https";
     const options = {
+      agent: AGENTS[protocol],
       host,
       port,
       method,
@@ -56,7 +66,7 @@ export class Management {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(tls === undefined ? {} : { servername: tls.serverName, ca: tls.ca }),
     };
-    return exchange(tls === undefined ? "http" : "https", options, body);
+    return exchange(protocol, options, body);
   }
 }
 

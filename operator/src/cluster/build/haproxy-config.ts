@@ -94,7 +94,7 @@ frontend health from health
   http-request return status 200 content-type text/plain string "alive" if { path /livez }
   http-request return status 503 content-type text/plain string "no server is up" if { path /readyz } nobody
   http-request return status 200 content-type text/plain string "ready" if { path /readyz }
-  http-request return status 200 content-type application/json lf-string '{"configuration":"${version}","servers":%[nbsrv(servers)]${vrrp === undefined ? "" : `,"holds":%[nbsrv(holder)]`}}' if { path /v1/gateway }
+  http-request return status 200 content-type application/json lf-string '{"configuration":"${version}","servers":%[nbsrv(servers)]${vrrp === undefined ? "" : `,"virtualIP":"${vrrp.ip}","holds":%[nbsrv(holder)]`}}' if { path /v1/gateway }
   http-request use-service prometheus-exporter if { path /metrics }
 ${vrrp === undefined ? "" : HOLDER_SECTION}`;
 

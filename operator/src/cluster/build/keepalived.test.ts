@@ -105,7 +105,7 @@ test("HAProxy says whether it is the one that answers at the virtual IP", () => 
   const lines = linesOf(haproxyConfig(gateway));
   expect(lines).toEqual(
     expect.arrayContaining([
-      `http-request return status 200 content-type application/json lf-string '{"configuration":"${haproxyVersion(gateway)}","servers":%[nbsrv(servers)],"holds":%[nbsrv(holder)]}' if { path /v1/gateway }`,
+      `http-request return status 200 content-type application/json lf-string '{"configuration":"${haproxyVersion(gateway)}","servers":%[nbsrv(servers)],"virtualIP":"192.0.2.10","holds":%[nbsrv(holder)]}' if { path /v1/gateway }`,
       // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable
       'http-check expect string "${POD_NAME}"',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy's variable

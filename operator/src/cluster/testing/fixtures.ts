@@ -62,7 +62,7 @@ const gateway = (component: GatewayWorkload["component"], port: number): Gateway
   ...allReady(`tv-${component}`, 2),
   component,
   readyEndpoints: 2,
-  reports: [0, 1].map((ordinal) => ({ pod: `tv-${component}-${ordinal}`, servers: 2, holds: false })),
+  reports: [0, 1].map((ordinal) => ({ pod: `tv-${component}-${ordinal}`, servers: 2 })),
   address: `tv-${component}.aaa.svc:${port}`,
 });
 
@@ -74,8 +74,10 @@ export function withVirtualIP(
 ): readonly GatewayWorkload[] {
   return allIsWell().gateways.map((one) => {
     if (one.component !== component) return one;
-    const reports = ["n1", "n2"].map((node) => ({ pod: node, node, servers: 2, holds: holders.includes(node) }));
-    return { ...one, reports, virtual: { ip: "192.0.2.10", id: 51, clashes, troubles }, ...changes };
+    const ip = "192.0.2.10";
+    const holding = (node: string) => (holders.includes(node) ? { holds: ip } : {});
+    const reports = ["n1", "n2"].map((node) => ({ pod: node, node, servers: 2, ...holding(node) }));
+    return { ...one, reports, virtual: { ip, id: 51, clashes, troubles }, ...changes };
   });
 }
 

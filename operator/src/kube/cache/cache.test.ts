@@ -133,7 +133,7 @@ test.each(["as an event", "as a status"])("a version that is gone, told %s, lead
 });
 
 test("a silent connection is given up", async () => {
-  await start(undefined, { silenceMs: 50 });
+  await start(undefined, { silenceMs: 300 });
   await until("it watches again", () => watches() >= 3, DEADLINE);
   put("one");
   await until("the event is in", () => valueIn("one"), DEADLINE);
