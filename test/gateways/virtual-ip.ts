@@ -23,6 +23,7 @@ export const virtualGateway = (virtualIP: string) => ({
   virtualIP,
   interface: "eth0",
   preemptDelaySeconds: 2,
+  service: { type: "ClusterIP", nodePort: null },
 });
 
 /** What a merge patch needs to make a gateway as it was before it got a virtual IP. */

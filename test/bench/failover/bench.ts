@@ -102,8 +102,7 @@ const medianOf = (result: Result): number => seconds(median(outagesOf(result)));
 const maxOf = (result: Result): number => seconds(Math.max(...outagesOf(result)));
 
 async function keepalived(tv: AaaCluster, advertIntervalMilliseconds: number): Promise<void> {
-  const service = { type: "ClusterIP", nodePort: null };
-  const gateway = (virtualIP: string) => ({ ...virtualGateway(virtualIP), advertIntervalMilliseconds, service });
+  const gateway = (virtualIP: string) => ({ ...virtualGateway(virtualIP), advertIntervalMilliseconds });
   await changeGateways(tv, { aaa: gateway(VIRTUAL_IP), broker: gateway(BROKER_VIRTUAL_IP) });
 }
 

@@ -162,6 +162,8 @@ export function externalPartsServe(stage: TheStage): void {
         async () => conditionOf(await outside().get(), "GatewaysReady")?.reason === "VirtualRoutersClash",
         { deadlineMs: MINUTE_MS },
       );
+      const gateway = `app.kubernetes.io/instance=${NAME},app.kubernetes.io/component=aaa-gateway`;
+      expect(await tv.kubectl.list("statefulsets", gateway)).toEqual([]);
       expect(await holders(VIRTUAL_IP)).toHaveLength(1);
       await changeGateways(outside(), { aaa: virtualGateway(OTHER_VIRTUAL_IP) });
       expect(await holders(VIRTUAL_IP)).toHaveLength(1);

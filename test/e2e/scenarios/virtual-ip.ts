@@ -32,7 +32,6 @@ import type { Kubectl } from "../../lib/kubectl.ts";
 import { until } from "../../lib/until.ts";
 import { MINUTE_MS, type TheStage } from "./stage.ts";
 
-const CLUSTER_IP = { service: { type: "ClusterIP", nodePort: null } };
 /** How long boxes may not be answered when the holder is lost, and two may hold the address: the aims, with room for a busy machine. */
 const OUTAGE_MS = 10_000;
 const HELD_TWICE_MS = 5_000;
@@ -53,9 +52,9 @@ export function virtualIPHasAHolder(stage: TheStage): void {
       const { nodes, broker, oss } = (await tv.get()).spec;
       before = { aaa: nodes.gateway, broker: broker.gateway, oss: oss.gateway };
       await changeGateways(tv, {
-        aaa: { ...virtualGateway(VIRTUAL_IP), ...CLUSTER_IP },
+        aaa: virtualGateway(VIRTUAL_IP),
         broker: virtualGateway(BROKER_VIRTUAL_IP),
-        oss: { ...virtualGateway(OSS_VIRTUAL_IP), ...CLUSTER_IP },
+        oss: virtualGateway(OSS_VIRTUAL_IP),
       });
       const [first] = await candidateNodes(tv.kubectl);
       if (first === undefined) throw new Error("no candidate");
