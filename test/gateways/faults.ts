@@ -62,6 +62,12 @@ export const pause: Fault = {
   heal: (node) => signal("SIGCONT", node, ["haproxy", "keepalived"]),
 };
 
+/** The same; then the pods whose container it was are replaced. What dies again and again, Kubernetes starts ever later. */
+export function thenReplaced(kubectl: Kubectl, fault: Fault): Fault {
+  const ofNode = (name: string) => [`--selector=${GATEWAY_PODS}`, `--field-selector=spec.nodeName=${name}`];
+  return { ...fault, heal: async ({ name }) => void (await kubectl.run(["delete", "pods", ...ofNode(name)])) };
+}
+
 /** Kills a candidate, all of it at once, and leaves an address on its node as if the kernel did not let it go by itself. */
 export async function leaveBehind(virtualIP: string, node: NodeLayout): Promise<void> {
   await signal("SIGSTOP", node, ["candidate.sh", "keepalived"]);

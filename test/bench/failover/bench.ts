@@ -10,6 +10,7 @@ import {
   killNode,
   pause,
   stopBackends,
+  thenReplaced,
 } from "../../gateways/faults.ts";
 import { type Effects, Load } from "../../gateways/load.ts";
 import {
@@ -59,8 +60,8 @@ async function measure(tv: AaaCluster, first: NodeLayout): Promise<object> {
   const strike = (fault: Fault) => struck(tv, load, first, fault);
   say(heading());
   const cut = await strike(cutCable);
-  const haproxy = await strike(killHaproxy);
-  const vrrp = await strike(killKeepalived);
+  const haproxy = await strike(thenReplaced(tv.kubectl, killHaproxy));
+  const vrrp = await strike(thenReplaced(tv.kubectl, killKeepalived));
   const paused = await strike(pause);
   const drained = await strike(drain(tv.kubectl));
   const stopped = await strike(stopBackends(tv.kubectl));
@@ -109,6 +110,7 @@ async function keepalived(tv: AaaCluster, advertIntervalMilliseconds: number): P
 /** Strikes RUNS times. Rejects unless the address is with the first candidate each time. */
 function struck(tv: AaaCluster, load: Load, first: NodeLayout, fault: Fault): Promise<Result> {
   return repeated(tv, fault.name, async () => {
+    await heldBy(first);
     await load.well(MINUTE_MS);
     const since = load.begin();
     await fault.strike(first);
