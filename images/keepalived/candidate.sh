@@ -12,15 +12,13 @@ fault="$state/fault"
 if [[ $VIRTUAL_IP == *:* ]]; then family=6 prefix=128; else family=4 prefix=32; fi
 
 . "$(dirname "$0")/peers.sh"
+. "$(dirname "$0")/holding.sh"
 
 # The operator reads these words: see candidates.ts.
 give_up() {
   echo "$1: $2" | tee /dev/termination-log
   exit 1
 }
-
-# Whoever was killed may have left it behind, and would go on to answer for it.
-let_go() { ip address delete "$VIRTUAL_IP/$prefix" dev "$INTERFACE" 2>/dev/null || true; }
 
 # The hardware address of a neighbour, if it answers. Anything that is sent makes the kernel ask for it.
 neighbour() {
@@ -29,46 +27,6 @@ neighbour() {
   sleep 0.5
   ip -oneline neighbour show "$1" dev "$INTERFACE" | sed -n 's/.* lladdr \([^ ]*\) .*/\1/p'
 } 2>/dev/null
-
-# Whether HAProxy runs, and knows a server to send to.
-is_usable() {
-  local answer status=0
-  exec {answer}<> "/dev/tcp/127.0.0.1/$HEALTH_PORT" || return 1
-  printf 'GET /readyz HTTP/1.0\r\n\r\n' >&"$answer"
-  read -rt 1 _ status _ <&"$answer" || true
-  exec {answer}>&-
-  [ "$status" = 200 ]
-} 2>/dev/null
-
-# The kernel takes the address away by itself when nobody says for so long that it is held: whoever might have taken it away
-# may be dead or stand still, and two would answer for it.
-hold() {
-  ip address change "$VIRTUAL_IP/$prefix" dev "$INTERFACE" valid_lft "$LIFETIME" preferred_lft "$LIFETIME" 2>/dev/null || true
-}
-LIFETIME=2
-
-# Whether keepalived does anything: one that was stopped does not know what has become of its address.
-is_awake() {
-  local pid status
-  read -r pid < "$state/vrrp.pid" && read -r status < "/proc/$pid/stat" && [[ $status != *") T "* ]]
-} 2>/dev/null
-
-# Tells keepalived whether HAProxy is usable, and holds the address while keepalived says that it is the master. keepalived
-# itself may run no script: changing its groups, as it does for one, takes another capability.
-watch_haproxy() {
-  local was=1 now holds=no is
-  while true; do
-    if is_usable; then now=0; else now=1; fi
-    if [ "$now" != "$was" ]; then echo "$now" > "$fault"; was=$now; fi
-    if [ $holds = yes ]; then
-      if [ $now = 1 ]; then let_go; elif is_awake; then hold; fi
-    fi
-    # Lines such as: INSTANCE "gateway" MASTER 250
-    while read -rt 0.2 _ _ is _ <&"$states"; do
-      if [ "$is" = MASTER ]; then holds=yes; else holds=no; let_go; fi
-    done || true
-  done
-}
 
 look_for_strangers() {
   local holder known peer
@@ -84,6 +42,7 @@ look_for_strangers() {
 
 ip link show "$INTERFACE" > /dev/null 2>&1 ||
   give_up InterfaceMissing "no interface $INTERFACE: write one that these Kubernetes nodes have"
+# Whoever was killed may have left it behind, and would go on to answer for it.
 let_go
 route=$(ip -oneline route get "$VIRTUAL_IP" 2>/dev/null || true)
 if [[ $route == local* ]]; then
@@ -100,7 +59,7 @@ rm -f "$state"/*.pid "$state/states"
 echo 1 > "$fault"
 mkfifo "$state/states"
 exec {states}<> "$state/states"
-watch_haproxy &
+while true; do look_after; done &
 watcher=$!
 keepalived --dont-fork --vrrp --log-console --use-file="$config" --config-id="$POD_NAME" \
   --pid="$state/keepalived.pid" --vrrp_pid="$state/vrrp.pid" --bfd_pid="$state/bfd.pid" &
