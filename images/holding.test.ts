@@ -9,7 +9,7 @@ const [HELD, LET_GO] = ["change", "delete"];
 
 interface Look {
   /** What keepalived says that it has become since the last look. */
-  readonly becomes?: readonly ("MASTER" | "BACKUP" | "FAULT")[];
+  readonly becomes?: readonly ("MASTER" | "BACKUP" | "MASTER_RX_LOWER_PRI")[];
   readonly haproxy?: "usable" | "dead";
   readonly keepalived?: "awake" | "paused";
 }
@@ -52,6 +52,11 @@ test("what was renewed just when keepalived gave it up is let go, once", async (
 
 test("an address that keepalived took again at once is left to it", async () => {
   const { did } = await looks([{ becomes: ["MASTER"] }, { becomes: ["BACKUP", "MASTER"] }, {}, {}]);
+  expect(did).toEqual([[], [HELD], [HELD], [HELD]]);
+});
+
+test("a master that hears of another one is still the master", async () => {
+  const { did } = await looks([{ becomes: ["MASTER"] }, { becomes: ["MASTER_RX_LOWER_PRI"] }, {}, {}]);
   expect(did).toEqual([[], [HELD], [HELD], [HELD]]);
 });
 

@@ -33,6 +33,14 @@ is_fault=1
 is_master=0
 may_be_left=0
 
+# A master also tells that it has heard somebody else, and stays the master: MASTER_RX_LOWER_PRI.
+becomes() {
+  case $1 in
+    MASTER) is_master=1 ;;
+    BACKUP | FAULT | STOP) is_master=0 ;;
+  esac
+}
+
 # Tells keepalived whether HAProxy is usable, and renews the address. An address that keepalived has is keepalived's to take away:
 # one that loses it begins a new election.
 look_after() {
@@ -47,9 +55,11 @@ look_after() {
   fi
   # Lines such as: INSTANCE "gateway" MASTER 250. Only the last one is true now.
   if read -rt 0.2 _ _ is _ <&"$states"; then
-    while read -t 0 <&"$states"; do read -r _ _ is _ <&"$states"; done
-    is_master=0
-    if [ "$is" = MASTER ]; then is_master=1; fi
+    becomes "$is"
+    while read -t 0 <&"$states"; do
+      read -r _ _ is _ <&"$states"
+      becomes "$is"
+    done
   elif ((may_be_left && !is_master)); then
     let_go
     may_be_left=0

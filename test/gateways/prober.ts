@@ -36,9 +36,13 @@ export class Prober implements AsyncDisposable {
     this.#running = this.#run(url, timeoutMs);
   }
 
-  /** From the first question since a moment that was not answered to the first one after which all were; 0 without any. */
+  /**
+   * From the first question since a moment that was not answered to the first one after which all were; 0 without any. Those that
+   * have only just been asked say nothing.
+   */
   outageMs(since: number): number {
-    const asked = this.#since(since);
+    const all = this.#since(since);
+    const asked = all.slice(0, all.findLastIndex(({ outcome }) => outcome !== "unanswered yet") + 1);
     const first = asked.find(({ outcome }) => outcome !== "answered");
     if (first === undefined) return 0;
     const next = asked[asked.findLastIndex(({ outcome }) => outcome !== "answered") + 1];
