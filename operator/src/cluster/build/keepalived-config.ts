@@ -2,7 +2,8 @@ import { MOST_GATEWAYS } from "../../api/gateway.ts";
 import type { VirtualRouter } from "../validate.ts";
 
 const FIRST_PRIORITY = 250;
-const PRIORITY_STEP = 10;
+/** As wide as it can be: a candidate waits for the one before it by this part of 256 of an advertisement's interval. */
+const PRIORITY_STEP = Math.floor((FIRST_PRIORITY - 1) / (MOST_GATEWAYS - 1));
 /** DNS tells the others of a new candidate within its time to live, 5 s: then it hears them, before it may hold anything. */
 const STARTUP_DELAY_S = 8;
 

@@ -117,7 +117,7 @@ test("HAProxy says whether it is the one that answers at the virtual IP", () => 
 test("the first candidate comes first, and the order of the others is known", () => {
   const priorities = linesOf(built().vrrp).filter((line) => line.startsWith("@"));
   expect(priorities).toEqual(
-    [250, 240, 230, 220, 210, 200, 190, 180, 170].map(
+    [250, 219, 188, 157, 126, 95, 64, 33, 2].map(
       (priority, ordinal) => `@tv-aaa-gateway-${ordinal} priority ${priority}`,
     ),
   );
