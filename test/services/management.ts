@@ -11,7 +11,7 @@ export function managementOf(address: Omit<RabbitmqAddress, "port">): Management
   return async (method, path, body) => {
     const response = await fetch(`http://${address.host}:${address.managementPort}/api${path}`, {
       method,
-      // It closes a connection that idles for 5 s, perhaps just as the next request is on its way.
+      // It may close a connection that idles just as the next request is on its way.
       headers: { authorization: `Basic ${credentials}`, "content-type": "application/json", connection: "close" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

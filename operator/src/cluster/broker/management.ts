@@ -23,8 +23,8 @@ export interface ManagementAddress {
 
 const TIMEOUT_MS = 3_000;
 /**
- * For the requests of one reconcile. RabbitMQ closes a connection that idles for 5 s, and the next reconcile would send its
- * first request just then.
+ * For the requests of one reconcile. RabbitMQ may close a connection that idles just when the next reconcile sends its first
+ * request.
  */
 const REUSE = { keepAlive: true, timeout: 1_000 };
 const AGENTS = { http: new http.Agent(REUSE), https: new https.Agent(REUSE) };
