@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Report } from "../box/box.ts";
-import { chooseCluster } from "../cluster/choose.ts";
 import { requireFreeVirtualIPs } from "../gateways/virtual-ip.ts";
 import type { Partition } from "../lib/aaa-cluster.ts";
 import { AaaCluster, boxIdentity, conditionOf, sampleSubscribers } from "../lib/aaa-cluster.ts";
@@ -16,7 +15,7 @@ import { statusIsHonest } from "./scenarios/honest-status.ts";
 import { strangersStayOutside } from "./scenarios/network.ts";
 import { operatorsChange } from "./scenarios/operators.ts";
 import { rightsAreAllUsed } from "./scenarios/rights.ts";
-import { eventsOf, MINUTE_MS, NAMESPACE, type TheStage } from "./scenarios/stage.ts";
+import { eventsOf, isLocal, MINUTE_MS, NAMESPACE, type TheStage } from "./scenarios/stage.ts";
 import { virtualIPHasAHolder } from "./scenarios/virtual-ip.ts";
 
 // The tests follow one AaaCluster from its first apply to its deletion, so each stands on the one before it.
@@ -28,7 +27,7 @@ describe("the life of an AaaCluster", () => {
     tv = new AaaCluster(await startPlatform(), NAMESPACE);
     operators = new Kubectl(tv.kubectl.access, OPERATOR_NAMESPACE);
     await deleteNamespace();
-    if (chooseCluster().kind === "local") await requireFreeVirtualIPs();
+    if (isLocal) await requireFreeVirtualIPs();
   }, 30 * MINUTE_MS);
 
   afterAll(() => deleteNamespace(), 5 * MINUTE_MS);

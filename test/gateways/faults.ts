@@ -62,7 +62,7 @@ export const pause: Fault = {
   heal: (node) => signal("SIGCONT", node, ["haproxy", "keepalived"]),
 };
 
-/** The same; then the pods whose container it was are replaced. What dies again and again, Kubernetes starts ever later. */
+/** A fault, and the pods of gateways on the node are replaced when it is over. What dies again and again, Kubernetes starts ever later. */
 export function thenReplaced(kubectl: Kubectl, fault: Fault): Fault {
   const ofNode = (name: string) => [`--selector=${GATEWAY_PODS}`, `--field-selector=spec.nodeName=${name}`];
   return { ...fault, heal: async ({ name }) => void (await kubectl.run(["delete", "pods", ...ofNode(name)])) };

@@ -76,6 +76,26 @@ export function heldBy({ name }: NodeLayout, deadlineMs = MINUTE_MS): Promise<un
   return until(`${VIRTUAL_IP} is held by ${name} alone`, isHeld, { deadlineMs, intervalMs: 200 });
 }
 
+/** Waits until no node has a virtual IP. */
+export function heldByNobody(virtualIP: string, deadlineMs: number): Promise<unknown> {
+  return until(`nobody holds ${virtualIP}`, async () => (await holders(virtualIP)).length === 0, { deadlineMs });
+}
+
+/** The AAA gateway of an AaaCluster in Keepalived mode, as its status says it. */
+export async function aaaGatewayOf(tv: AaaCluster): Promise<VirtualGatewayStatus> {
+  const gateways: readonly VirtualGatewayStatus[] = (await tv.get()).status.gateways;
+  const found = gateways.find(({ name }) => name === `${tv.name}-aaa-gateway`);
+  if (found === undefined) throw new Error(`the status of ${tv.name} does not have its AAA gateway`);
+  return found;
+}
+
+interface VirtualGatewayStatus {
+  readonly name: string;
+  readonly address?: string;
+  readonly holder?: string;
+  readonly virtualRouterID: number;
+}
+
 /** What a merge patch says of gateways; one that is left out stays as it is. */
 export interface GatewayPatches {
   readonly aaa?: object;
@@ -105,11 +125,10 @@ export async function changeGateways(tv: AaaCluster, patches: GatewayPatches): P
 
 /** Waits until every candidate of the AAA gateway knows so many AAA nodes that answer. */
 export async function everyCandidateKnows(tv: AaaCluster, count: number, deadlineMs = MINUTE_MS): Promise<void> {
-  const { status } = await tv.get();
-  const gateway = status.gateways.find(({ name }: { name: string }) => name === `${tv.name}-aaa-gateway`);
+  const { virtualRouterID } = await aaaGatewayOf(tv);
   const nodes = await candidateNodes(tv.kubectl);
   const known = ({ address }: NodeLayout): Promise<number> =>
-    fetch(`http://${address}:${PORTS.keepalivedHealth + gateway.virtualRouterID}/v1/gateway`, {
+    fetch(`http://${address}:${PORTS.keepalivedHealth + virtualRouterID}/v1/gateway`, {
       signal: AbortSignal.timeout(1_000),
     })
       .then((answer) => answer.json())

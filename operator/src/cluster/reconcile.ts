@@ -106,8 +106,8 @@ async function dereference(object: AaaCluster, cluster: ValidatedCluster, ctx: C
 }
 
 /**
- * Makes the children as they shall be, but for those that a Secret, another gateway or an old volume holds back. Returns what could not
- * be done. Where nothing of what they follow from has changed since that was nothing, there is nothing to look at.
+ * Makes the children as they shall be, but for those that a Secret, another gateway or an old volume holds back. Returns what
+ * could not be done. Where nothing of what they follow from has changed since that was nothing, there is nothing to look at.
  */
 async function apply(
   object: AaaCluster,

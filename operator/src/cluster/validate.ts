@@ -124,7 +124,7 @@ export function validate(
   const ids = virtualRouterIDs(claims);
   const gateway = (spec: GatewaySpec, name: string): ValidatedGateway => {
     const key = claimKey({ cluster: keyOf(cluster), gateway: name });
-    return validatedGateway(spec, ids.get(key) ?? virtualRouterID(key), clashesOf(claims, keyOf(cluster), name));
+    return validatedGateway(spec, ids.get(key) ?? virtualRouterID(key), clashesOf(claims, ids, key));
   };
   return {
     name: metadata.name,

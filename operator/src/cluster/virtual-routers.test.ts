@@ -18,6 +18,9 @@ const idsOf = (claims: readonly Claim[]): readonly (number | undefined)[] => {
   return claims.map((one) => ids.get(claimKey(one)));
 };
 
+const clashes = (claims: readonly Claim[], of: Pick<Claim, "cluster" | "gateway">): readonly string[] =>
+  clashesOf(claims, virtualRouterIDs(claims), claimKey(of));
+
 const keepalived = (virtualIP: string) => ({ mode: "Keepalived" as const, virtualIP, interface: "eth0" });
 function aged(name: string, creationTimestamp: string, virtualIP: string): AaaCluster {
   const object = anAaaCluster({ nodes: { gateway: keepalived(virtualIP) } });
@@ -69,8 +72,8 @@ test.each<[string, Partial<Claim>, Partial<Claim>, string, string]>([
   ],
 ])("%s", (_, one, another, loser, words) => {
   const claims = [claim("a", one), claim("bb", { virtualIP: "192.0.2.1", cluster: "aaa/radio", ...another })];
-  expect(claims.flatMap(({ cluster, gateway }) => clashesOf(claims, cluster, gateway))).toEqual([words]);
-  expect(clashesOf(claims, loser === "a" ? "aaa/tv" : "aaa/radio", loser)).toEqual([words]);
+  expect(claims.flatMap((one) => clashes(claims, one))).toEqual([words]);
+  expect(clashes(claims, { cluster: loser === "a" ? "aaa/tv" : "aaa/radio", gateway: loser })).toEqual([words]);
 });
 
 test.each<[string, Partial<Claim>, Partial<Claim>, string]>([
@@ -79,11 +82,11 @@ test.each<[string, Partial<Claim>, Partial<Claim>, string]>([
 ])("%s", (_, one, another, words) => {
   const claims = [claim("a", { wanted: 5, ...one }), claim("bb", { wanted: 5, cluster: "aaa/radio", ...another })];
   expect(idsOf(claims)).toEqual([5, 5]);
-  expect(claims.flatMap(({ cluster, gateway }) => clashesOf(claims, cluster, gateway))).toEqual([words]);
+  expect(claims.flatMap((one) => clashes(claims, one))).toEqual([words]);
 });
 
 test("who asks for nothing clashes with nobody", () => {
-  expect(clashesOf([claim("a")], "aaa/tv", "nobody")).toEqual([]);
+  expect(clashes([claim("a")], { cluster: "aaa/tv", gateway: "nobody" })).toEqual([]);
 });
 
 test("any gateways get numbers that are legal, different, and the same again when they were kept, whoever else comes", () => {

@@ -80,16 +80,19 @@ function firstFree(from: number, taken: ReadonlySet<number>): number {
   return all.find((id) => !taken.has(id)) ?? from;
 }
 
-/** What a gateway asks for and another one has, in words: who had it first keeps it, else the one that comes first in `claims`. */
-export function clashesOf(claims: readonly Claim[], cluster: string, gateway: string): readonly string[] {
-  const ids = virtualRouterIDs(claims);
-  const idOf = (claim: Claim): number | undefined => ids.get(claimKey(claim));
-  const own = claims.find((claim) => claim.cluster === cluster && claim.gateway === gateway);
+/**
+ * What a gateway asks for and another one has, in words: who had it first keeps it, else the one that comes first in `claims`.
+ * @param ids their numbers, as `virtualRouterIDs` gives them
+ * @param key of the gateway, as `claimKey` says it
+ */
+export function clashesOf(claims: readonly Claim[], ids: ReadonlyMap<string, number>, key: string): readonly string[] {
+  const own = claims.find((claim) => claimKey(claim) === key);
   if (own === undefined) return [];
+  const idOf = (claim: Claim): number | undefined => ids.get(claimKey(claim));
   const comesBefore = (other: Claim, has: (claim: Claim) => boolean): boolean =>
     has(other) === has(own) ? claims.indexOf(other) < claims.indexOf(own) : has(other);
   const problem = (what: string, other: Claim): string =>
-    `${what} of ${gateway} is that of ${other.gateway} of ${other.cluster}`;
+    `${what} of ${own.gateway} is that of ${other.gateway} of ${other.cluster}`;
   return claims.flatMap((other) => [
     ...(other.virtualIP === own.virtualIP && comesBefore(other, ({ hasIP }) => hasIP)
       ? [problem(`virtualIP ${own.virtualIP}`, other)]

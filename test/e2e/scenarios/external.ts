@@ -1,9 +1,10 @@
 import { expect, test } from "@jest/globals";
 import { stringify } from "yaml";
-import { chooseCluster } from "../../cluster/choose.ts";
 import {
+  aaaGatewayOf,
   BROKER_VIRTUAL_IP,
   changeGateways,
+  heldByNobody,
   holders,
   patchGateways,
   VIRTUAL_IP,
@@ -14,7 +15,7 @@ import { AaaCluster, conditionOf, sampleSubscribers } from "../../lib/aaa-cluste
 import { getByHttps } from "../../lib/https.ts";
 import { until } from "../../lib/until.ts";
 import { makeCertificate } from "../../services/certificate.ts";
-import { MINUTE_MS, NAMESPACE, type TheStage } from "./stage.ts";
+import { isLocal, MINUTE_MS, NAMESPACE, onLocal, type TheStage } from "./stage.ts";
 
 const NAME = "outside";
 /** The virtual IP of the second cluster: the first has no gateway at it any more. */
@@ -26,8 +27,6 @@ const ONE = { replicas: 1, gateway: { replicas: 1 } };
  * the operator makes, with TLS, and then one of the user's own. The first cluster's are these of the user's own.
  */
 export function externalPartsServe(stage: TheStage): void {
-  const isLocal = chooseCluster().kind === "local";
-  const onLocal = isLocal ? test : test.skip;
   const outside = (): AaaCluster => new AaaCluster(stage().tv.kubectl.access, NAMESPACE, NAME);
 
   const apply = (object: object): Promise<string> => stage().tv.kubectl.apply(stringify(object));
@@ -168,7 +167,9 @@ export function externalPartsServe(stage: TheStage): void {
       await changeGateways(outside(), { aaa: virtualGateway(OTHER_VIRTUAL_IP) });
       expect(await holders(VIRTUAL_IP)).toHaveLength(1);
       expect(await holders(OTHER_VIRTUAL_IP)).toHaveLength(1);
-      expect(await routerID(outside())).not.toBe(await routerID(tv));
+      const [ours, theirs] = await Promise.all([tv, outside()].map(aaaGatewayOf));
+      expect(ours?.virtualRouterID).toEqual(expect.any(Number));
+      expect(theirs?.virtualRouterID).not.toBe(ours?.virtualRouterID);
       await changeGateways(tv, { aaa: withoutVirtualIP(before) });
       expect(await holders(OTHER_VIRTUAL_IP)).toHaveLength(1);
     },
@@ -182,19 +183,10 @@ export function externalPartsServe(stage: TheStage): void {
       await stage().tv.converged(2, MINUTE_MS);
       await stage().tv.kubectl.run(["delete", "aaacluster", NAME, "--timeout=60s"]);
       await stage().tv.ready(MINUTE_MS);
-      if (isLocal) {
-        await until("nobody has its virtual IP", async () => (await holders(OTHER_VIRTUAL_IP)).length === 0, {
-          deadlineMs: MINUTE_MS,
-        });
-      }
+      if (isLocal) await heldByNobody(OTHER_VIRTUAL_IP, MINUTE_MS);
     },
     4 * MINUTE_MS,
   );
-
-  async function routerID(cluster: AaaCluster): Promise<number> {
-    const { gateways } = (await cluster.get()).status;
-    return gateways.find(({ name }: { name: string }) => name === `${cluster.name}-aaa-gateway`).virtualRouterID;
-  }
 
   /** Policies add up: this one lets pods of the second cluster in to the first, which its own policies do not. */
   function letIn(from: string, to: string, port: number): Promise<string> {

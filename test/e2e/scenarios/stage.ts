@@ -1,9 +1,15 @@
+import { test } from "@jest/globals";
+import { chooseCluster } from "../../cluster/choose.ts";
 import type { AaaCluster } from "../../lib/aaa-cluster.ts";
 import type { Kubectl } from "../../lib/kubectl.ts";
 import { until } from "../../lib/until.ts";
 
 export const MINUTE_MS = 60_000;
 export const NAMESPACE = "aaa-e2e";
+
+/** Whether the nodes are network namespaces of this machine, where cables can be cut and addresses seen. */
+export const isLocal = chooseCluster().kind === "local";
+export const onLocal = isLocal ? test : test.skip;
 
 /** What the scenarios play on: one AaaCluster that lives through all of them, and the operators. */
 export interface Stage {

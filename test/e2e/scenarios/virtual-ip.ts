@@ -1,5 +1,4 @@
-import { afterAll, expect, test } from "@jest/globals";
-import { chooseCluster } from "../../cluster/choose.ts";
+import { afterAll, expect } from "@jest/globals";
 import { stranger } from "../../gateways/arp.ts";
 import {
   cutCable,
@@ -14,11 +13,13 @@ import {
 } from "../../gateways/faults.ts";
 import { Load } from "../../gateways/load.ts";
 import {
+  aaaGatewayOf,
   BROKER_VIRTUAL_IP,
   candidateNodes,
   changeGateways,
   everyCandidateKnows,
   heldBy,
+  heldByNobody,
   holders,
   OSS_VIRTUAL_IP,
   patchGateways,
@@ -30,7 +31,7 @@ import {
 import { conditionOf, sampleSubscribers } from "../../lib/aaa-cluster.ts";
 import type { Kubectl } from "../../lib/kubectl.ts";
 import { until } from "../../lib/until.ts";
-import { MINUTE_MS, type TheStage } from "./stage.ts";
+import { MINUTE_MS, onLocal, type TheStage } from "./stage.ts";
 
 /** How long boxes may not be answered when the holder is lost, and two may hold the address: the aims, with room for a busy machine. */
 const OUTAGE_MS = 10_000;
@@ -38,8 +39,6 @@ const HELD_TWICE_MS = 5_000;
 
 /** The AAA gateway gets a virtual IP, which always finds a holder, and gives it back. */
 export function virtualIPHasAHolder(stage: TheStage): void {
-  // Cables can be cut where the nodes are network namespaces.
-  const onLocal = chooseCluster().kind === "local" ? test : test.skip;
   let before: { readonly aaa: object; readonly broker: object; readonly oss: object };
   let load: Load | undefined;
 
@@ -59,12 +58,11 @@ export function virtualIPHasAHolder(stage: TheStage): void {
       const [first] = await candidateNodes(tv.kubectl);
       if (first === undefined) throw new Error("no candidate");
       await heldBy(first, MINUTE_MS);
-      const named = async () =>
-        (await tv.get()).status.gateways.find(({ name }: { name: string }) => name === "tv-aaa-gateway");
-      await until("the status names the holder", async () => (await named())?.holder === first.name, {
+      await until("the status names the holder", async () => (await aaaGatewayOf(tv)).holder === first.name, {
         deadlineMs: MINUTE_MS,
       });
-      expect(await named()).toMatchObject({ address: `${VIRTUAL_IP}:6060`, virtualRouterID: expect.any(Number) });
+      const gateway = await aaaGatewayOf(tv);
+      expect(gateway).toMatchObject({ address: `${VIRTUAL_IP}:6060`, virtualRouterID: expect.any(Number) });
       expect((await tv.get()).status.endpoints).toMatchObject({
         aaa: `${VIRTUAL_IP}:6060`,
         oss: `${OSS_VIRTUAL_IP}:6070`,
@@ -175,9 +173,7 @@ export function virtualIPHasAHolder(stage: TheStage): void {
         oss: withoutVirtualIP(before.oss),
       });
       for (const address of [VIRTUAL_IP, BROKER_VIRTUAL_IP, OSS_VIRTUAL_IP]) {
-        await until(`nobody holds ${address}`, async () => (await holders(address)).length === 0, {
-          deadlineMs: 2 * MINUTE_MS,
-        });
+        await heldByNobody(address, 2 * MINUTE_MS);
       }
       expect(await (await tv.admittedBox(7)).authorize("channel:news")).toMatchObject({ decision: "Permit" });
     },
