@@ -12,20 +12,23 @@ interface Look {
   readonly becomes?: readonly ("MASTER" | "BACKUP" | "MASTER_RX_LOWER_PRI")[];
   readonly haproxy?: "usable" | "dead";
   readonly keepalived?: "awake" | "paused";
+  /** Whether the Kubernetes node has the address. */
+  readonly address?: "there" | "gone";
 }
 
 /** Looks with the real script: what each look did with the address, and what keepalived was told in the end. */
 async function looks(sequence: readonly Look[]): Promise<{ did: string[][]; fault: string }> {
   const folder = await mkdtemp(join(tmpdir(), "aaa-holding-"));
-  const steps = sequence.flatMap(({ becomes = [], haproxy = "usable", keepalived = "awake" }) => [
+  const steps = sequence.flatMap(({ becomes = [], haproxy = "usable", keepalived = "awake", address = "there" }) => [
     ...becomes.map((state) => `echo 'INSTANCE "gateway" ${state} 250' >&$states`),
-    `haproxy=${haproxy} keepalived=${keepalived}`,
+    `haproxy=${haproxy} keepalived=${keepalived} address=${address}`,
     "look_after; echo end",
   ]);
   const script = [
     `mkfifo ${folder}/states; exec {states}<> ${folder}/states; fault=${folder}/fault; echo 1 > $fault`,
     `. ${SCRIPT}`,
-    `ip() { echo "$2"; }; is_usable() { [ $haproxy = usable ]; }; is_awake() { [ $keepalived = awake ]; }`,
+    `ip() { if [[ $* != *show* ]]; then echo "$2"; elif [ $address = there ]; then echo "$VIRTUAL_IP"; fi; }`,
+    `is_usable() { [ $haproxy = usable ]; }; is_awake() { [ $keepalived = awake ]; }`,
     ...steps,
   ].join("\n");
   try {
@@ -48,6 +51,11 @@ test("a master's address is renewed all the time, and nobody else's is touched",
 test("what was renewed just when keepalived gave it up is let go, once", async () => {
   const { did } = await looks([{ becomes: ["MASTER"] }, { becomes: ["BACKUP"] }, {}, {}]);
   expect(did).toEqual([[], [HELD], [LET_GO], []]);
+});
+
+test("an address that keepalived has taken away is not made again before keepalived says so", async () => {
+  const { did } = await looks([{ becomes: ["MASTER"] }, {}, { address: "gone" }, { address: "gone" }, {}]);
+  expect(did).toEqual([[], [HELD], [], [], [HELD]]);
 });
 
 test("an address that keepalived took again at once is left to it", async () => {

@@ -6,8 +6,9 @@
 # may be dead or stand still, and two would answer for it.
 LIFETIME=2
 
-# Makes the address when keepalived has taken it away just now.
+# Renews an address that is there. To change one that keepalived has taken away would make it again.
 hold() {
+  if [ -z "$(ip -oneline address show dev "$INTERFACE" to "$VIRTUAL_IP")" ]; then return; fi
   ip address change "$VIRTUAL_IP/$prefix" dev "$INTERFACE" valid_lft "$LIFETIME" preferred_lft "$LIFETIME" 2>/dev/null || true
 }
 

@@ -4,6 +4,7 @@ import { sampleSubscribers } from "../lib/aaa-cluster.ts";
 import { until } from "../lib/until.ts";
 import { ArpWatch } from "./arp.ts";
 import { BOXES, Boxes, type BoxFigures } from "./boxes.ts";
+import { CALM_MS } from "./outages.ts";
 import { type Failures, Prober } from "./prober.ts";
 import { Publisher } from "./publisher.ts";
 import { BROKER_VIRTUAL_IP, VIRTUAL_IP } from "./virtual-ip.ts";
@@ -16,7 +17,7 @@ const MINUTE_MS = 60_000;
 
 /** What a fault did to those who used the virtual IPs, from when it struck. */
 export interface Effects {
-  /** How long nobody was answered. */
+  /** How long nobody was answered, all outages together. */
   readonly outageMs: number;
   /** For how long two answered for the virtual IP by ARP. */
   readonly heldTwiceMs: number;
@@ -61,9 +62,9 @@ export class Load implements AsyncDisposable {
     return load;
   }
 
-  /** Waits until everything has been answered for a second. */
+  /** Waits until everything has been answered for so long that an outage is over. */
   async well(deadlineMs: number): Promise<void> {
-    await until("boxes are answered", () => this.#quick.isWell(1_000), { deadlineMs, intervalMs: 50 });
+    await until("boxes are answered", () => this.#quick.isWell(CALM_MS), { deadlineMs, intervalMs: 50 });
   }
 
   /** Begins to count; the moment to ask `since` for the effects. */
@@ -72,7 +73,7 @@ export class Load implements AsyncDisposable {
     return performance.now();
   }
 
-  /** From the first question since a moment that nobody answered to the first after which all were answered, in milliseconds. */
+  /** For how many milliseconds since a moment nobody was answered, all outages together. */
   outageMs(moment: number): number {
     return this.#quick.outageMs(moment);
   }

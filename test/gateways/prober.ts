@@ -1,5 +1,6 @@
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { outageMs } from "./outages.ts";
 
 /** One question: when it was asked, and what became of it. */
 interface Probe {
@@ -36,17 +37,11 @@ export class Prober implements AsyncDisposable {
     this.#running = this.#run(url, timeoutMs);
   }
 
-  /**
-   * From the first question since a moment that was not answered to the first one after which all were; 0 without any. Those that
-   * have only just been asked say nothing.
-   */
+  /** For how many milliseconds since a moment there was no answer. Those questions that have only just been asked say nothing. */
   outageMs(since: number): number {
     const all = this.#since(since);
     const asked = all.slice(0, all.findLastIndex(({ outcome }) => outcome !== "unanswered yet") + 1);
-    const first = asked.find(({ outcome }) => outcome !== "answered");
-    if (first === undefined) return 0;
-    const next = asked[asked.findLastIndex(({ outcome }) => outcome !== "answered") + 1];
-    return next === undefined ? Number.POSITIVE_INFINITY : next.at - first.at;
+    return outageMs(asked.map(({ at, outcome }) => ({ at, answered: outcome === "answered" })));
   }
 
   /** What became of the questions that were asked since a moment until now, once all of them have an outcome. */

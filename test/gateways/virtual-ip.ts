@@ -76,6 +76,16 @@ export function heldBy({ name }: NodeLayout, deadlineMs = MINUTE_MS): Promise<un
   return until(`${VIRTUAL_IP} is held by ${name} alone`, isHeld, { deadlineMs, intervalMs: 200 });
 }
 
+/** Waits until one node alone has a virtual IP: who takes it over has it a moment before the other one lets go. */
+export function heldByOne(virtualIP: string): Promise<unknown> {
+  const isHeld = async (): Promise<boolean> => {
+    const found = await holders(virtualIP);
+    if (found.length !== 1) throw new Error(`held by ${found.join() || "nobody"}`);
+    return true;
+  };
+  return until(`one node alone holds ${virtualIP}`, isHeld, { deadlineMs: 10_000, intervalMs: 100 });
+}
+
 /** Waits until no node has a virtual IP. */
 export function heldByNobody(virtualIP: string, deadlineMs: number): Promise<unknown> {
   return until(`nobody holds ${virtualIP}`, async () => (await holders(virtualIP)).length === 0, { deadlineMs });
