@@ -11,6 +11,8 @@ run=/run/haproxy
 master="$run/master.sock"
 servers="$run/servers"
 retry_seconds=30
+# So long it takes connections after it was told to end: until everybody knows where else to go, and somebody else has the virtual IP.
+farewell_seconds=2
 # Kubernetes kills after 30 seconds.
 stop_seconds=10
 
@@ -40,9 +42,14 @@ reload() {
   fi
 }
 
+# Once, when it is time: connections may end by themselves from here on. And at last, whatever is left is cut.
 stop() {
-  stop_at=${stop_at:-$((SECONDS + stop_seconds))}
-  kill -USR1 "$haproxy" 2> /dev/null || true
+  local for_seconds=$((SECONDS - told_at))
+  if [ -z "$stopping" ] && [ "$for_seconds" -ge "$farewell_seconds" ]; then
+    stopping=yes
+    kill -USR1 "$haproxy" 2> /dev/null || true
+  fi
+  if [ "$for_seconds" -ge "$stop_seconds" ]; then kill -TERM "$haproxy" 2> /dev/null || true; fi
 }
 
 rm -f "$run"/*
@@ -51,16 +58,17 @@ look
 taken=$seen
 refused=""
 retry_at=0
-stop_at=""
+told_at=""
+stopping=""
 haproxy -W -db -S "$master" -f "$config" &
 haproxy=$!
-trap stop USR1
+trap 'told_at=${told_at:-$SECONDS}' USR1
 trap 'kill -TERM "$haproxy" 2> /dev/null || true' TERM INT
 while kill -0 "$haproxy" 2> /dev/null; do
   sleep 1 &
   wait -n "$haproxy" $! || true
-  if [ -n "$stop_at" ]; then
-    if [ "$SECONDS" -ge "$stop_at" ]; then kill -TERM "$haproxy" 2> /dev/null || true; fi
+  if [ -n "$told_at" ]; then
+    stop
     continue
   fi
   look

@@ -219,3 +219,16 @@ test("it ends within Kubernetes' patience although a client of an old worker sta
   await running.container.signal("SIGUSR1");
   await until("the container ended", () => !running.container.isRunning(), { deadlineMs: 25_000 });
 });
+
+test("who comes just when it is told to end is still answered, and it ends", async () => {
+  await using nodes = await someNodes();
+  await using names = await startNameServer(["127.0.0.2"]);
+  await using running = await startGateway(gatewayTo(nodes.port, "aaa-gateway"), names);
+  await isUp(running, 1);
+  await using come = new Repeated(() => ask(running.port, false));
+  const toldAt = performance.now();
+  await running.container.signal("SIGUSR1");
+  await until("nobody is answered any more", () => come.failures.length > 0, SOON);
+  expect(performance.now() - toldAt).toBeGreaterThan(1_000);
+  await until("the container ended", () => !running.container.isRunning(), SOON);
+});
