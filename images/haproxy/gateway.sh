@@ -42,14 +42,17 @@ reload() {
   fi
 }
 
-# Once, when it is time: connections may end by themselves from here on. And at last, whatever is left is cut.
+# Waits so many seconds, or until HAProxy has ended.
+pause() {
+  sleep "$1" &
+  wait -n "$haproxy" $! || true
+}
+
+# Connections may end by themselves after the farewell, and whatever is left at last is cut.
 stop() {
-  local for_seconds=$((SECONDS - told_at))
-  if [ -z "$stopping" ] && [ "$for_seconds" -ge "$farewell_seconds" ]; then
-    stopping=yes
-    kill -USR1 "$haproxy" 2> /dev/null || true
-  fi
-  if [ "$for_seconds" -ge "$stop_seconds" ]; then kill -TERM "$haproxy" 2> /dev/null || true; fi
+  pause "$farewell_seconds"
+  if kill -USR1 "$haproxy" 2> /dev/null; then pause "$((stop_seconds - farewell_seconds))"; fi
+  kill -TERM "$haproxy" 2> /dev/null || true
 }
 
 rm -f "$run"/*
@@ -58,18 +61,16 @@ look
 taken=$seen
 refused=""
 retry_at=0
-told_at=""
-stopping=""
+is_told=""
 haproxy -W -db -S "$master" -f "$config" &
 haproxy=$!
-trap 'told_at=${told_at:-$SECONDS}' USR1
+trap 'is_told=yes; trap "" USR1' USR1
 trap 'kill -TERM "$haproxy" 2> /dev/null || true' TERM INT
 while kill -0 "$haproxy" 2> /dev/null; do
-  sleep 1 &
-  wait -n "$haproxy" $! || true
-  if [ -n "$told_at" ]; then
+  pause 1
+  if [ -n "$is_told" ]; then
     stop
-    continue
+    break
   fi
   look
   if [ "$seen" = "$taken" ]; then continue; fi

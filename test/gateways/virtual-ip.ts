@@ -68,27 +68,31 @@ export async function candidateNodes(kubectl: Kubectl): Promise<readonly NodeLay
 
 /** Waits until this node has the virtual IP of the AAA gateway, and no other. */
 export function heldBy({ name }: NodeLayout, deadlineMs = MINUTE_MS): Promise<unknown> {
-  const isHeld = async (): Promise<boolean> => {
-    const found = (await holders()).join();
-    if (found !== name) throw new Error(`held by ${found}`);
-    return true;
-  };
-  return until(`${VIRTUAL_IP} is held by ${name} alone`, isHeld, { deadlineMs, intervalMs: 200 });
+  return held(VIRTUAL_IP, `by ${name} alone`, (found) => found.join() === name, deadlineMs);
 }
 
 /** Waits until one node alone has a virtual IP: who takes it over has it a moment before the other one lets go. */
 export function heldByOne(virtualIP: string): Promise<unknown> {
-  const isHeld = async (): Promise<boolean> => {
-    const found = await holders(virtualIP);
-    if (found.length !== 1) throw new Error(`held by ${found.join() || "nobody"}`);
-    return true;
-  };
-  return until(`one node alone holds ${virtualIP}`, isHeld, { deadlineMs: 10_000, intervalMs: 100 });
+  return held(virtualIP, "by one node alone", ({ length }) => length === 1, 10_000);
 }
 
 /** Waits until no node has a virtual IP. */
 export function heldByNobody(virtualIP: string, deadlineMs: number): Promise<unknown> {
-  return until(`nobody holds ${virtualIP}`, async () => (await holders(virtualIP)).length === 0, { deadlineMs });
+  return held(virtualIP, "by nobody", ({ length }) => length === 0, deadlineMs);
+}
+
+function held(
+  virtualIP: string,
+  byWhom: string,
+  isRight: (found: readonly string[]) => boolean,
+  deadlineMs: number,
+): Promise<unknown> {
+  const isHeldSo = async (): Promise<boolean> => {
+    const found = await holders(virtualIP);
+    if (!isRight(found)) throw new Error(`held by ${found.join() || "nobody"}`);
+    return true;
+  };
+  return until(`${virtualIP} is held ${byWhom}`, isHeldSo, { deadlineMs, intervalMs: 100 });
 }
 
 /** The AAA gateway of an AaaCluster in Keepalived mode, as its status says it. */
