@@ -1,6 +1,6 @@
 import type { Device, Subscriber } from "@aaa-cluster/contract";
 import type pg from "pg";
-import { type Keys, type Reading, type Row, subscriberOf } from "./read-model/content.ts";
+import { deviceOf, type Keys, type Reading, type Row, subscriberOf } from "./read-model/content.ts";
 import type { Known } from "./read-model/read-model.ts";
 
 /** What is known of a subscriber and of one device; null for what does not exist. */
@@ -46,7 +46,7 @@ export const accountOf =
     const account = known.account(subscriberId);
     const device = known.device(deviceId);
     if (account === undefined || device === undefined) return undefined;
-    return { subscriber: account.subscriber && subscriberOf(account.subscriber), device };
+    return { subscriber: subscriberOf(account), device: deviceOf(device) };
   };
 
 /** The version of the database server. Rejects when the database cannot be used. */

@@ -27,32 +27,32 @@ test("a token is verified once, and refused from the second on in which it expir
   const verifier = new Verifier();
   const tokens = new Tokens(verifier, MIB);
   const { token, expiresIn } = verifier.keys.issueToken(identity, now);
-  expect(tokens.identityOf(token, now)).toEqual(identity);
-  expect(tokens.identityOf(token, later(expiresIn - 1))).toEqual(identity);
+  expect(tokens.bearerOf(token, now)).toMatchObject(identity);
+  expect(tokens.bearerOf(token, later(expiresIn - 1))).toMatchObject(identity);
   expect(verifier.verified).toBe(1);
-  expect(() => tokens.identityOf(token, later(expiresIn))).toThrow("authenticate again");
+  expect(() => tokens.bearerOf(token, later(expiresIn))).toThrow("authenticate again");
 });
 
 test("when the keys change every token is verified again, by those of then", async () => {
   const verifier = new Verifier();
   const tokens = new Tokens(verifier, MIB);
   const { token } = verifier.keys.issueToken(identity, now);
-  tokens.identityOf(token, now);
+  tokens.bearerOf(token, now);
   verifier.revision += 1;
-  expect(tokens.identityOf(token, now)).toEqual(identity);
+  expect(tokens.bearerOf(token, now)).toMatchObject(identity);
   verifier.keys = keysOf("two");
   verifier.revision += 1;
-  expect(() => tokens.identityOf(token, now)).toThrow("authenticate again");
+  expect(() => tokens.bearerOf(token, now)).toThrow("authenticate again");
 });
 
 test("what is not a token is refused and takes no memory, and a token differs from one that is nearly the same", async () => {
   const verifier = new Verifier();
   const tokens = new Tokens(verifier, MIB);
   const { token } = verifier.keys.issueToken(identity, now);
-  tokens.identityOf(token, now);
+  tokens.bearerOf(token, now);
   for (const other of ["", "a.b.c", `${token}A`, token.slice(0, -1), `${token.slice(0, -4)}AAAA`]) {
     for (let time = 0; time < 2; time += 1) {
-      expect(() => tokens.identityOf(other, now)).toThrow("authenticate again");
+      expect(() => tokens.bearerOf(other, now)).toThrow("authenticate again");
     }
   }
   expect(verifier.verified).toBe(11);

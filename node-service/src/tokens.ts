@@ -1,9 +1,10 @@
 import { Problem } from "@aaa-cluster/service-kit";
-import { Sieve } from "./read-model/sieve.ts";
+import type { Access } from "./authorization/access.ts";
+import { type Kept, Sieve } from "./read-model/sieve.ts";
 import type { AccessClaim, Identity } from "./signing-keys.ts";
 
 /** What a known token takes of the heap, in bytes, beside its text. */
-const WEIGHT = 400;
+const WEIGHT = 420;
 
 /** Who verifies tokens, with keys that may change. */
 export interface TokenVerifier {
@@ -13,7 +14,15 @@ export interface TokenVerifier {
   verifyToken(token: string, now: Date): AccessClaim | null;
 }
 
-interface Verified extends AccessClaim {
+/** The box that an access token was given to. */
+export interface Bearer extends Identity {
+  /** What it might use when it asked last, which need not hold any more. */
+  access: Access | null;
+}
+
+interface Verified extends Bearer, Kept {
+  /** In ms since 1970. */
+  readonly expiresAt: number;
   readonly revision: number;
 }
 
@@ -25,24 +34,26 @@ export class Tokens {
   /** @param limitBytes how much memory they may take, nearly */
   constructor(verifier: TokenVerifier, limitBytes: number) {
     this.#verifier = verifier;
-    this.#verified = new Sieve(limitBytes);
+    this.#verified = new Sieve(limitBytes, (_bearer, token) => WEIGHT + token.length);
   }
 
   /** Who sent an access token. Throws Problem 401. */
-  identityOf(token: string, now: Date): Identity {
+  bearerOf(token: string, now: Date): Bearer {
     const known = this.#verified.get(token);
     if (known === undefined || known.revision !== this.#verifier.revision) return this.#verify(token, now);
-    if (now.getTime() < known.expiresAt) return known.identity;
+    if (now.getTime() < known.expiresAt) return known;
     throw invalidToken();
   }
 
-  #verify(token: string, now: Date): Identity {
+  #verify(token: string, now: Date): Bearer {
     const { revision } = this.#verifier;
     const claim = this.#verifier.verifyToken(token, now);
     if (claim === null) throw invalidToken();
+    const { identity, expiresAt } = claim;
+    const bearer: Verified = { ...identity, expiresAt, revision, access: null, mark: "kept" };
     this.#verified.makeRoom();
-    this.#verified.set(token, { ...claim, revision }, WEIGHT + token.length);
-    return claim.identity;
+    this.#verified.set(token, bearer);
+    return bearer;
   }
 }
 

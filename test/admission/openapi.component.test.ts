@@ -186,3 +186,18 @@ test("requests that no operation describes get a problem too", async () => {
     expect([path, response.headers.get("content-type")?.split(";")[0]]).toEqual([path, "application/problem+json"]);
   }
 });
+
+test("a member that is called like one of every object is refused like any other that the document does not have", async () => {
+  const [accessToken] = good.accessToken ?? [];
+  const INVALID = "urn:aaacluster:problem:invalid-request";
+  const known = `"accessToken":"${accessToken}","service":"channel:news-1"`;
+  const ask = async (body: string) => {
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(new URL("/v1/authorize", node.url), { method: "POST", headers, body });
+    return { status: response.status, body: (await response.json()) as { type?: string } };
+  };
+  expect(await ask(`{${known}}`)).toMatchObject({ status: 200 });
+  for (const more of ['"__proto__":{"service":"x"}', '"constructor":{"prototype":{}}', '"toString":1']) {
+    expect(await ask(`{${known},${more}}`)).toMatchObject({ status: 400, body: { type: INVALID } });
+  }
+});

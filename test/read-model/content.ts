@@ -1,7 +1,8 @@
 import type { ReceivedEvent } from "@aaa-cluster/contract";
 import fc from "fast-check";
-import { subscriberOf } from "../../node-service/src/read-model/content.ts";
+import { deviceOf, subscriberOf } from "../../node-service/src/read-model/content.ts";
 import type { Known } from "../../node-service/src/read-model/read-model.ts";
+import type { Kept } from "../../node-service/src/read-model/sieve.ts";
 
 /** So few of each that most of what happens concerns what others look at. */
 export const SUBSCRIBERS = ["s1", "s2", "s3"];
@@ -104,15 +105,24 @@ export interface Sight {
   readonly services: readonly string[] | null;
 }
 
-/** What the read model shows; undefined when it has to read something first. */
-export function sightOf(known: Known, { subscriberId, deviceId, offeringId }: Look): Sight | undefined {
+export interface Seen {
+  readonly sight: Sight;
+  readonly pieces: readonly Kept[];
+}
+
+/** What the read model shows, and the pieces that this follows from; undefined when it has to read something first. */
+export function seenBy(known: Known, { subscriberId, deviceId, offeringId }: Look): Seen | undefined {
   const account = known.account(subscriberId);
   const device = known.device(deviceId);
-  const services = known.offering(offeringId);
-  if (account === undefined || device === undefined || services === undefined) return undefined;
-  const { subscriber, entitlements } = account;
-  const whole = subscriber && subscriberOf(subscriber);
-  return { subscriber: whole, entitlements, device, services: services && [...services] };
+  const offering = known.offering(offeringId);
+  if (account === undefined || device === undefined || offering === undefined) return undefined;
+  const sight = {
+    subscriber: subscriberOf(account),
+    entitlements: account.entitlements.map(({ json }) => JSON.parse(json)),
+    device: deviceOf(device),
+    services: offering.services && [...offering.services],
+  };
+  return { sight, pieces: [account, device, offering] };
 }
 
 /** What there is to see in a content. */

@@ -6,7 +6,7 @@ import type { Place } from "../../node-service/src/partition/watermark.ts";
 import type { Keys, Reading } from "../../node-service/src/read-model/content.ts";
 import { ReadModel } from "../../node-service/src/read-model/read-model.ts";
 import { readPieces } from "../../node-service/src/reads.ts";
-import { type Change, type Content, changed, eventOf, type Look, sightOf, truthOf } from "./content.ts";
+import { type Change, type Content, changed, eventOf, type Look, type Seen, seenBy, truthOf } from "./content.ts";
 
 /** So little memory that most of what is known has to go again soon. */
 const LIMIT_BYTES = 4_000;
@@ -20,6 +20,7 @@ async function turns(count: number): Promise<void> {
 export class World {
   readonly #pool: pg.Pool;
   readonly #contents = new Map<string, Content>();
+  readonly #seen = new Map<string, Seen>();
   readonly model: ReadModel;
   /** How many turns each read of the database waits before it and after it, one after the other. */
   readonly #delays: readonly number[];
@@ -85,12 +86,20 @@ export class World {
     this.model.replaced(watermark);
   }
 
-  /** Looks, and compares what it sees with what was there at the place that the model names. */
+  /**
+   * Looks, and compares what it sees with what was there at the place that the model names. Whoever has looked there before
+   * believes what was seen then, as long as the model still knows the pieces.
+   */
   async look(look: Look, before: number): Promise<void> {
     await turns(before);
+    const name = JSON.stringify(look);
     const { place, sight } = await this.model.answer((known) => {
-      const sight = sightOf(known, look);
-      return sight && { place: this.model.place, sight };
+      const former = this.#seen.get(name);
+      const isStillSo = former?.pieces.every((piece) => known.stillKnows(piece)) ?? false;
+      const seen = isStillSo ? former : seenBy(known, look);
+      if (seen === undefined) return undefined;
+      this.#seen.set(name, seen);
+      return { place: this.model.place, sight: seen.sight };
     });
     const content = this.#contents.get(nameOf(place));
     if (content === undefined) throw new Error(`nobody was ever at ${nameOf(place)}`);

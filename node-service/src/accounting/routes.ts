@@ -6,7 +6,8 @@ import type { Admission } from "../admission/admission.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
-import { AccessToken, type Identity } from "../signing-keys.ts";
+import { AccessToken } from "../signing-keys.ts";
+import type { Tokens } from "../tokens.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 export const AccountingRequest = Type.Object(
@@ -18,8 +19,7 @@ const AccountingAnswer = Type.Object({ recordId: Type.String() });
 export interface AccountingRouteDeps {
   readonly admission: Admission;
   readonly groupCommit: GroupCommit;
-  /** Who sent an access token. Rejects with, or throws, Problem 401. */
-  readonly identityOf: (accessToken: string, now: Date) => Identity;
+  readonly tokens: Tokens;
   readonly partition: Partition;
   readonly metrics: Metrics;
   /** Called when there is a new record to deliver. */
@@ -32,7 +32,7 @@ export interface AccountingRouteDeps {
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
-  const { admission, groupCommit, identityOf, partition, metrics, onAccepted, now } = deps;
+  const { admission, groupCommit, tokens, partition, metrics, onAccepted, now } = deps;
   return async (app) => {
     app.addHook("onRequest", (_request, reply, done) => {
       if (groupCommit.isFull) admission.shed(reply, "accounting");
@@ -46,7 +46,7 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
         if (!partition.everSynced) throw neverSynced();
         const faults = reportFaults(report);
         if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
-        const { subscriberId, deviceId } = identityOf(accessToken, now());
+        const { subscriberId, deviceId } = tokens.bearerOf(accessToken, now());
         const recordId = recordIdOf({ subscriberId, deviceId }, report);
         const record = { recordId, partition: partition.name, subscriberId, deviceId, ...report };
         const acceptance = await groupCommit.accept(record);

@@ -1,8 +1,11 @@
+import type { Entitlement } from "@aaa-cluster/contract";
 import { expect, test } from "@jest/globals";
-import type { HeldEntitlement } from "../read-model/content.ts";
+import { findPieces, type Row } from "../read-model/content.ts";
 import type { Known } from "../read-model/read-model.ts";
+import { isKept, type Kept } from "../read-model/sieve.ts";
 import type { Account } from "../reads.ts";
-import { accessOf, decideAccess, decideAll, mayAuthenticate } from "./access.ts";
+import { type Access, accessOf, decideAccess, decideAll, holds, mayAuthenticate } from "./access.ts";
+import { answerOf, listAnswerOf } from "./answers.ts";
 
 const now = Date.parse("2026-11-22T10:00:00Z");
 const identity = { subscriberId: "s1", deviceId: "box-1" };
@@ -11,7 +14,8 @@ const account: Account = {
   subscriber: { status: "active", credential },
   device: { subscriberId: "s1", status: "active" },
 };
-const entitlement = (over: Partial<HeldEntitlement> = {}): HeldEntitlement => ({
+type Held = Entitlement & { readonly id: string };
+const entitlement = (over: Partial<Held> = {}): Held => ({
   id: "e1",
   subscriberId: "s1",
   productOfferingId: "basic",
@@ -19,16 +23,33 @@ const entitlement = (over: Partial<HeldEntitlement> = {}): HeldEntitlement => ({
   status: "active",
   ...over,
 });
-const offerings: Record<string, Set<string>> = { basic: new Set(["news"]), sports: new Set(["football", "news"]) };
+const offerings = { basic: ["news"], sports: ["football", "news"] };
 
-const knowing = ({ subscriber, device }: Account, entitlements: readonly HeldEntitlement[]): Known => ({
-  account: (id) => ({ id, subscriber: subscriber && { status: subscriber.status, secrets: "" }, entitlements }),
-  device: () => device,
-  offering: (id) => offerings[id] ?? null,
-});
+const rowOf = (entity: string, id: string, payload: object | null): Row[] =>
+  payload === null ? [] : [{ entity, id, payload }];
 
-const decide = (who: Account, entitlements: readonly HeldEntitlement[], service = "news") =>
-  decideAccess(accessOf(knowing(who, entitlements), identity) ?? [], service, now);
+function knowing({ subscriber, device }: Account, entitlements: readonly Held[]): Known {
+  const rows = [
+    rowOf("Subscriber", "s1", subscriber),
+    rowOf("Device", "box-1", device),
+    ...entitlements.map(({ id, ...payload }) => rowOf("Entitlement", id, payload)),
+    ...Object.entries(offerings).map(([id, services]) => rowOf("ProductOffering", id, { name: id, services })),
+  ].flat();
+  const ids = { accounts: ["s1"], devices: ["box-1"], offerings: [...Object.keys(offerings), "gone"] };
+  const keys = { accounts: new Set(ids.accounts), devices: new Set(ids.devices), offerings: new Set(ids.offerings) };
+  const found = findPieces(keys, rows);
+  return {
+    account: (id) => found.accounts.get(id),
+    device: (id) => found.devices.get(id),
+    offering: (id) => found.offerings.get(id),
+    stillKnows: isKept,
+  };
+}
+
+function decide(who: Account, entitlements: readonly Held[], service = "news") {
+  const access = accessOf(knowing(who, entitlements), identity);
+  return access && decideAccess(access, service, now);
+}
 
 test.each([
   ["an entitlement that is valid now permits", account, [entitlement()], "Entitled"],
@@ -72,17 +93,25 @@ test.each([
 test("the first of several entitlements that deny says why", () => {
   const suspended = entitlement({ id: "e1", status: "suspended" });
   const expired = entitlement({ id: "e2", validUntil: "2026-02-01T00:00:00Z" });
-  expect(decide(account, [suspended, expired])).toMatchObject({
+  expect(decide(account, [expired, suspended])).toMatchObject({
     reason: "EntitlementSuspended",
-    entitlement: suspended,
+    entitlement: { id: "e1" },
   });
+});
+
+test("a decision is told as JSON, with the entitlement as OSS wrote it", () => {
+  const limited = entitlement({ validUntil: "2027-01-01T00:00:00.5+02:00", deviceIds: ["box-1", "\u2028\"'\\"] });
+  const told = (decision: ReturnType<typeof decide>) => decision && JSON.parse(answerOf(decision));
+  expect(told(decide(account, [limited]))).toEqual({ decision: "Permit", reason: "Entitled", entitlement: limited });
+  expect(told(decide(account, [], "opera"))).toEqual({ decision: "Deny", reason: "NotEntitled" });
 });
 
 test("a list is answered in its order, and an entitlement that decides for many services is told once", () => {
   const basic = entitlement();
   const sports = entitlement({ id: "e2", productOfferingId: "sports", status: "suspended" });
-  const access = accessOf(knowing(account, [basic, sports]), identity) ?? [];
-  expect(decideAll(access, ["news", "opera", "football", "news"], now)).toEqual({
+  const access = accessOf(knowing(account, [basic, sports]), identity);
+  const decided = access && decideAll(access, ["news", "opera", "football", "news"], now);
+  expect(decided && JSON.parse(listAnswerOf(decided))).toEqual({
     decisions: [
       { service: "news", decision: "Permit", reason: "Entitled", entitlementId: "e1" },
       { service: "opera", decision: "Deny", reason: "NotEntitled" },
@@ -91,6 +120,18 @@ test("a list is answered in its order, and an entitlement that decides for many 
     ],
     entitlements: [basic, sports],
   });
+});
+
+test("what was found out holds until a piece that it follows from is gone, whichever it is", () => {
+  const known = knowing(account, [entitlement(), entitlement({ id: "e2", productOfferingId: "sports" })]);
+  const access = accessOf(known, identity) as Access;
+  const pieces = [known.account("s1"), known.device("box-1"), known.offering("basic"), known.offering("sports")];
+  for (const piece of pieces as Kept[]) {
+    expect(holds(access, known)).toBe(true);
+    piece.mark = "gone";
+    expect(holds(access, known)).toBe(false);
+    piece.mark = "kept";
+  }
 });
 
 test("nothing is said before everything is known, and all that is missing is asked for at once", () => {

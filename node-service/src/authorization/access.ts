@@ -1,6 +1,6 @@
-import type { HeldEntitlement } from "../read-model/content.ts";
+import type { Account, HeldEntitlement, KeptDevice, KeptOffering } from "../read-model/content.ts";
 import type { Known } from "../read-model/read-model.ts";
-import type { Account } from "../reads.ts";
+import type { Account as Standing } from "../reads.ts";
 import type { Identity } from "../signing-keys.ts";
 
 /** Why a box may use a service, or may not. */
@@ -23,45 +23,57 @@ export interface Decision {
   readonly entitlement?: HeldEntitlement;
 }
 
-/** What a box may use: either nothing, for a reason, or what these entitlements say. */
-export type Access = Reason | readonly Grant[];
+/** What a box may use, whatever the time. */
+export interface Access {
+  /** Why it may use nothing, or null: then it may use what its grants say. */
+  readonly refusal: Reason | null;
+  readonly grants: readonly Grant[];
+  readonly account: Account;
+  readonly device: KeptDevice;
+}
 
-/** An entitlement and the services it is for. */
+/** An entitlement and what it is to. */
 export interface Grant {
   readonly entitlement: HeldEntitlement;
   /** Whether it is for this box too. */
   readonly isForDevice: boolean;
-  readonly services: ReadonlySet<string>;
+  readonly offering: KeptOffering;
 }
 
 /** Whether a box may be admitted at all: both it and its subscriber are active and belong together. */
-export function mayAuthenticate({ subscriber, device }: Account, subscriberId: string): boolean {
-  return reasonAgainst({ subscriber, device }, subscriberId) === null;
+export function mayAuthenticate({ subscriber, device }: Standing, subscriberId: string): boolean {
+  return refusalOf(subscriber?.status, device, subscriberId) === null;
 }
 
-/** What a box may use, whatever the time; undefined when more has to be known. */
+/** What a box may use; undefined when more has to be known. */
 export function accessOf(known: Known, { subscriberId, deviceId }: Identity): Access | undefined {
   const account = known.account(subscriberId);
   const device = known.device(deviceId);
   if (account === undefined || device === undefined) return undefined;
-  const reason = reasonAgainst({ subscriber: account.subscriber, device }, subscriberId);
-  if (reason !== null) return reason;
-  const grants: Grant[] = [];
-  let isMissing = false;
-  for (const entitlement of account.entitlements) {
-    const services = known.offering(entitlement.productOfferingId);
-    if (services === undefined) isMissing = true;
-    else if (services !== null) grants.push({ entitlement, isForDevice: isFor(entitlement, deviceId), services });
-  }
-  return isMissing ? undefined : grants;
+  const refusal = refusalOf(account.status, device, subscriberId);
+  if (refusal !== null) return { refusal, grants: [], account, device };
+  const offerings = account.entitlements.map(({ productOfferingId }) => known.offering(productOfferingId));
+  if (!offerings.every((offering) => offering !== undefined)) return undefined;
+  const grants = account.entitlements.map((entitlement, index) => ({
+    entitlement,
+    isForDevice: isFor(entitlement, deviceId),
+    offering: offerings[index] as KeptOffering,
+  }));
+  return { refusal, grants, account, device };
+}
+
+/** Whether everything that it follows from is known as it was. */
+export function holds({ account, device, grants }: Access, known: Known): boolean {
+  if (!known.stillKnows(account) || !known.stillKnows(device)) return false;
+  return grants.every(({ offering }) => known.stillKnows(offering));
 }
 
 /** Whether a service may be used now. An entitlement that is valid decides before one that is not. */
-export function decideAccess(access: Access, service: string, now: number): Decision {
-  if (typeof access === "string") return { decision: "Deny", reason: access };
+export function decideAccess({ refusal, grants }: Access, service: string, now: number): Decision {
+  if (refusal !== null) return { decision: "Deny", reason: refusal };
   let denied: Decision = { decision: "Deny", reason: "NotEntitled" };
-  for (const { entitlement, isForDevice, services } of access) {
-    if (!services.has(service)) continue;
+  for (const { entitlement, isForDevice, offering } of grants) {
+    if (!offering.services?.has(service)) continue;
     const reason = reasonOf(entitlement, isForDevice, now);
     if (reason === "Entitled") return { decision: "Permit", reason, entitlement };
     if (denied.entitlement === undefined) denied = { decision: "Deny", reason, entitlement };
@@ -93,23 +105,22 @@ export function decideAll(access: Access, services: readonly string[], now: numb
   return { decisions, entitlements: [...entitlements] };
 }
 
-interface Standing {
-  readonly subscriber: { readonly status: string } | null;
-  readonly device: Account["device"];
-}
-
-function reasonAgainst({ subscriber, device }: Standing, subscriberId: string): Reason | null {
-  if (subscriber?.status !== "active") return "SubscriberNotActive";
+function refusalOf(
+  subscriberStatus: string | null | undefined,
+  device: Pick<KeptDevice, "status" | "subscriberId"> | null,
+  subscriberId: string,
+): Reason | null {
+  if (subscriberStatus !== "active") return "SubscriberNotActive";
   if (device?.status !== "active" || device.subscriberId !== subscriberId) return "DeviceNotActive";
   return null;
 }
 
 const isFor = ({ deviceIds }: HeldEntitlement, deviceId: string): boolean => deviceIds?.includes(deviceId) ?? true;
 
-function reasonOf({ status, validFrom, validUntil }: HeldEntitlement, isForDevice: boolean, now: number): Reason {
-  if (status !== "active") return "EntitlementSuspended";
-  if (now < Date.parse(validFrom)) return "EntitlementNotYetValid";
-  if (validUntil !== undefined && now >= Date.parse(validUntil)) return "EntitlementExpired";
+function reasonOf({ isActive, from, until }: HeldEntitlement, isForDevice: boolean, now: number): Reason {
+  if (!isActive) return "EntitlementSuspended";
+  if (now < from) return "EntitlementNotYetValid";
+  if (now >= until) return "EntitlementExpired";
   if (!isForDevice) return "DeviceLimit";
   return "Entitled";
 }

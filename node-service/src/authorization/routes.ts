@@ -1,8 +1,11 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { BoxDeps } from "../boxes.ts";
 import type { PlaceHeaders } from "../place-headers.ts";
-import { type Access, accessOf, decideAccess, decideAll } from "./access.ts";
-import { AuthorizeAnswer, AuthorizeListAnswer, AuthorizeListRequest, AuthorizeRequest } from "./schemas.ts";
+import { type Access, accessOf, decideAccess, decideAll, holds } from "./access.ts";
+import { answerOf, listAnswerOf } from "./answers.ts";
+import { AuthorizeListRequest, AuthorizeRequest } from "./schemas.ts";
+
+const JSON_TYPE = "application/json; charset=utf-8";
 
 /** Whether a box may use services now. */
 export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHeaders: PlaceHeaders): void {
@@ -11,40 +14,43 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
   /**
    * Decides from one place of the stream, which the answer's headers name. When what it takes is known, which is nearly always, the answer is no promise: to wait for one would cost as much as to decide.
    */
-  const answer = <T>(
+  const answer = (
     accessToken: string,
     reply: FastifyReply,
-    decide: (access: Access, now: number) => T,
-  ): T | Promise<T> => {
+    decide: (access: Access, now: number) => string,
+  ): string | Promise<string> => {
     const at = now();
-    const identity = tokens.identityOf(accessToken, at);
+    const bearer = tokens.bearerOf(accessToken, at);
     return readModel.answer((known) => {
-      const access = accessOf(known, identity);
+      const { access: former } = bearer;
+      const access = former !== null && holds(former, known) ? former : accessOf(known, bearer);
       if (access === undefined) return undefined;
+      bearer.access = access;
       placeHeaders.set(reply);
+      reply.header("content-type", JSON_TYPE);
       return decide(access, at.getTime());
     });
   };
 
   app.post<{ Body: AuthorizeRequest }>(
     "/v1/authorize",
-    { schema: { body: AuthorizeRequest, response: { 200: AuthorizeAnswer } } },
+    { schema: { body: AuthorizeRequest } },
     ({ body: { accessToken, service } }, reply) =>
       answer(accessToken, reply, (access, at) => {
         const decision = decideAccess(access, service, at);
         metrics.authorizations[decision.reason] += 1;
-        return decision;
+        return answerOf(decision);
       }),
   );
 
   app.post<{ Body: AuthorizeListRequest }>(
     "/v1/authorize/list",
-    { schema: { body: AuthorizeListRequest, response: { 200: AuthorizeListAnswer } } },
+    { schema: { body: AuthorizeListRequest } },
     ({ body: { accessToken, services } }, reply) =>
       answer(accessToken, reply, (access, at) => {
         const decided = decideAll(access, services, at);
         for (const { reason } of decided.decisions) metrics.authorizations[reason] += 1;
-        return decided;
+        return listAnswerOf(decided);
       }),
   );
 }

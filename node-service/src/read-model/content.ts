@@ -7,46 +7,61 @@ import {
 } from "@aaa-cluster/contract";
 import { Compile } from "typebox/compile";
 import type { Place } from "../partition/watermark.ts";
+import type { Kept } from "./sieve.ts";
 
-export interface HeldEntitlement extends Omit<Entitlement, "validUntil" | "deviceIds"> {
+/** An entitlement as it is decided by, and as it is told. */
+export interface HeldEntitlement {
   readonly id: string;
-  readonly validUntil?: string | undefined;
-  readonly deviceIds?: readonly string[] | undefined;
+  readonly productOfferingId: string;
+  readonly isActive: boolean;
+  /** From when on it is valid, in ms since 1970. */
+  readonly from: number;
+  /** When it ends to be valid, in ms since 1970; Infinity when it does not. */
+  readonly until: number;
+  readonly deviceIds: readonly string[] | undefined;
+  /** All of it, with its id, as JSON. */
+  readonly json: string;
 }
 
-/** What a subscriber has, which is null when there is none, and all its entitlements, whatever their state, by their ids. */
-export interface Account {
+/** A subscriber and all its entitlements, whatever their state, by their ids. */
+export interface Account extends Kept {
   readonly id: string;
-  readonly subscriber: KeptSubscriber | null;
+  /** Null when there is no such subscriber. */
+  readonly status: Subscriber["status"] | null;
+  /** Of the credential: iterations, salt, storedKey and serverKey, with blanks between; it takes half the memory. */
+  readonly secrets: string;
   readonly entitlements: readonly HeldEntitlement[];
 }
 
-/** A subscriber in half the memory. */
-export interface KeptSubscriber {
-  readonly status: Subscriber["status"];
-  /** Of the credential: iterations, salt, storedKey and serverKey, with blanks between. */
-  readonly secrets: string;
+/** What a device is known by. */
+export interface KeptDevice extends Kept {
+  /** Null when there is no such device. */
+  readonly status: Device["status"] | null;
+  readonly subscriberId: string;
+  readonly macAddress: string | undefined;
 }
 
-/** The services of a product offering. */
-export type Services = ReadonlySet<string>;
+/** The services of a product offering; null when there is none. */
+export interface KeptOffering extends Kept {
+  readonly services: ReadonlySet<string> | null;
+}
 
 /** What a node knows, in the pieces in which it is read and kept. */
 export interface Pieces {
   readonly accounts: Account;
-  readonly devices: Device | null;
-  readonly offerings: Services | null;
+  readonly devices: KeptDevice;
+  readonly offerings: KeptOffering;
 }
 
 export type Kind = keyof Pieces;
 export const kinds: readonly Kind[] = ["accounts", "devices", "offerings"];
 
+const noAccount = (id: string): Account => account(id, undefined, []);
+const noDevice = (): KeptDevice => ({ status: null, subscriberId: "", macAddress: undefined, mark: "kept" });
+const noOffering = (): KeptOffering => ({ services: null, mark: "kept" });
+
 /** The pieces of what does not exist. */
-export const NO_PIECES: Pieces = {
-  accounts: { id: "", subscriber: null, entitlements: [] },
-  devices: null,
-  offerings: null,
-};
+export const NO_PIECES: Pieces = { accounts: noAccount(""), devices: noDevice(), offerings: noOffering() };
 
 const identifier = Compile(Identifier);
 
@@ -73,22 +88,26 @@ export type Found = { readonly [K in Kind]: ReadonlyMap<string, Pieces[K]> };
 
 /** Makes the pieces that were asked for of all rows that belong to them. What has no row is known not to be there. */
 export function findPieces(keys: Keys, rows: readonly Row[]): Found {
-  const subscribers = new Map<string, KeptSubscriber>();
+  const subscribers = new Map<string, Subscriber>();
   const entitlements = new Map<string, HeldEntitlement[]>();
-  const devices = new Map<string, Device | null>(nulls(keys.devices));
-  const offerings = new Map<string, Services | null>(nulls(keys.offerings));
+  const devices = new Map([...keys.devices].map((id) => [id, noDevice()]));
+  const offerings = new Map([...keys.offerings].map((id) => [id, noOffering()]));
   // There may be a million of everything, so a text that is in several pieces is kept once.
   const ids = new Map([...keys.accounts].map((id) => [id, id]));
   const same = (id: string): string => ids.get(id) ?? id;
   for (const { entity, id, payload } of rows) {
-    if (entity === "Subscriber") subscribers.set(id, kept(payload as Subscriber));
-    if (entity === "Device")
-      devices.set(id, { ...(payload as Device), subscriberId: same((payload as Device).subscriberId) });
-    if (entity === "ProductOffering") offerings.set(id, new Set((payload as ProductOffering).services));
+    if (entity === "Subscriber") subscribers.set(id, payload as Subscriber);
+    if (entity === "Device") {
+      const { status, subscriberId, macAddress } = payload as Device;
+      devices.set(id, { status, subscriberId: same(subscriberId), macAddress, mark: "kept" });
+    }
+    if (entity === "ProductOffering") {
+      offerings.set(id, { services: new Set((payload as ProductOffering).services), mark: "kept" });
+    }
     if (entity === "Entitlement") {
-      const subscriberId = same((payload as Entitlement).subscriberId);
+      const { subscriberId } = payload as Entitlement;
       const own = entitlements.get(subscriberId) ?? [];
-      own.push(held(id, subscriberId, payload as Entitlement));
+      own.push(held(id, payload as Entitlement));
       entitlements.set(subscriberId, own);
     }
   }
@@ -96,20 +115,34 @@ export function findPieces(keys: Keys, rows: readonly Row[]): Found {
   for (const id of keys.accounts) {
     // Sorted it is a copy without the room that an array keeps to grow.
     const own = (entitlements.get(id) ?? []).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    accounts.set(id, { id, subscriber: subscribers.get(id) ?? null, entitlements: own });
+    accounts.set(id, account(id, subscribers.get(id), own));
   }
   return { accounts, devices, offerings };
 }
 
-const nulls = (ids: ReadonlySet<string>): [string, null][] => [...ids].map((id) => [id, null]);
+function account(id: string, subscriber: Subscriber | undefined, entitlements: readonly HeldEntitlement[]): Account {
+  if (subscriber === undefined) return { id, status: null, secrets: "", entitlements, mark: "kept" };
+  const { iterations, salt, storedKey, serverKey } = subscriber.credential;
+  const secrets = [iterations, salt, storedKey, serverKey].join(" ");
+  return { id, status: subscriber.status, secrets, entitlements, mark: "kept" };
+}
 
-const kept = ({ status, credential }: Subscriber): KeptSubscriber => ({
-  status,
-  secrets: [credential.iterations, credential.salt, credential.storedKey, credential.serverKey].join(" "),
-});
+function held(id: string, entitlement: Entitlement): HeldEntitlement {
+  const { subscriberId, productOfferingId, validFrom, validUntil, deviceIds, status } = entitlement;
+  return {
+    id,
+    productOfferingId,
+    isActive: status === "active",
+    from: Date.parse(validFrom),
+    until: validUntil === undefined ? Number.POSITIVE_INFINITY : Date.parse(validUntil),
+    deviceIds,
+    json: JSON.stringify({ id, subscriberId, productOfferingId, validFrom, validUntil, deviceIds, status }),
+  };
+}
 
-/** A subscriber as it is in the database. */
-export function subscriberOf({ status, secrets }: KeptSubscriber): Subscriber {
+/** The subscriber of an account as the database has it, or null. */
+export function subscriberOf({ status, secrets }: Account): Subscriber | null {
+  if (status === null) return null;
   const [iterations = "", salt = "", storedKey = "", serverKey = ""] = secrets.split(" ");
   return {
     status,
@@ -117,21 +150,21 @@ export function subscriberOf({ status, secrets }: KeptSubscriber): Subscriber {
   };
 }
 
-const held = (id: string, subscriberId: string, entitlement: Entitlement): HeldEntitlement => {
-  const { productOfferingId, validFrom, validUntil, deviceIds, status } = entitlement;
-  return { id, subscriberId, productOfferingId, validFrom, validUntil, deviceIds, status };
-};
+/** What is known of a device as the database has it, or null. */
+export function deviceOf({ status, subscriberId, macAddress }: KeptDevice): Device | null {
+  return status && { status, subscriberId, ...(macAddress === undefined ? {} : { macAddress }) };
+}
 
 /** How many bytes of the heap a piece takes, nearly, with its place in the maps; as measured with a million of each. */
 export const weighers: { readonly [K in Kind]: (piece: Pieces[K]) => number } = {
-  accounts: ({ subscriber, entitlements }) => {
-    const devices = entitlements.reduce((sum, { deviceIds = [] }) => sum + deviceIds.length, 0);
-    return 215 + (subscriber === null ? 0 : 180) + entitlements.length * 190 + devices * 50;
-  },
-  devices: (device) => (device === null ? 110 : 200),
-  offerings: (services) => {
+  accounts: ({ status, entitlements }) =>
+    entitlements.reduce((sum, held) => sum + weightOf(held), status === null ? 165 : 305),
+  devices: ({ status }) => (status === null ? 120 : 160),
+  offerings: ({ services }) => {
     let weight = 300;
     for (const service of services ?? []) weight += 50 + service.length;
     return weight;
   },
 };
+
+const weightOf = ({ deviceIds = [], json }: HeldEntitlement): number => 210 + json.length + deviceIds.length * 50;

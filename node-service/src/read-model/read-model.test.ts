@@ -69,14 +69,14 @@ const statusOf = (id: string) => (known: Known) => {
   const account = known.account(id);
   return (
     account && {
-      status: account.subscriber?.status ?? "none",
+      status: account.status ?? "none",
       entitlements: account.entitlements.map((held) => held.id),
     }
   );
 };
 const servicesOf = (id: string) => (known: Known) => {
-  const services = known.offering(id);
-  return services === undefined ? undefined : [...(services ?? [])];
+  const offering = known.offering(id);
+  return offering && [...(offering.services ?? [])];
 };
 
 let database: FakeDatabase;

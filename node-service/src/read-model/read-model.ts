@@ -1,4 +1,4 @@
-import type { Device, ReceivedEvent } from "@aaa-cluster/contract";
+import type { ReceivedEvent } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { Watermark } from "../partition/storage.ts";
 import { isSamePlace, NEVER_SYNCED, type Place } from "../partition/watermark.ts";
@@ -8,16 +8,17 @@ import {
   type Account,
   findPieces,
   isIdentifier,
+  type KeptDevice,
+  type KeptOffering,
   type Keys,
   type Kind,
   kinds,
   NO_PIECES,
   type Pieces,
   type Reading,
-  type Services,
   weighers,
 } from "./content.ts";
-import { Sieve } from "./sieve.ts";
+import { isKept, type Kept, Sieve } from "./sieve.ts";
 import { Watch } from "./watch.ts";
 
 /** Of the memory that is allowed; an account takes about three times as much as a device. */
@@ -28,8 +29,10 @@ const TRIES = 50;
 /** What a question is answered from. Undefined: it is not known yet, and is being read. */
 export interface Known {
   account(subscriberId: string): Account | undefined;
-  device(deviceId: string): Device | null | undefined;
-  offering(offeringId: string): Services | null | undefined;
+  device(deviceId: string): KeptDevice | undefined;
+  offering(offeringId: string): KeptOffering | undefined;
+  /** Whether a piece that was known once is known as it was, so that what follows from it does so still. */
+  stillKnows(piece: Kept): boolean;
 }
 
 /** Who is told what the database has become, before anybody else is. */
@@ -68,11 +71,11 @@ export class ReadModel implements Known, Follower {
   constructor({ limitBytes, read }: ReadModelOptions) {
     this.#read = read;
     this.#sieves = {
-      accounts: new Sieve(limitBytes * SHARES.accounts, ({ entitlements }) => {
+      accounts: new Sieve(limitBytes * SHARES.accounts, weighers.accounts, ({ entitlements }) => {
         for (const { id } of entitlements) this.#owners.delete(id);
       }),
-      devices: new Sieve(limitBytes * SHARES.devices),
-      offerings: new Sieve(limitBytes * SHARES.offerings),
+      devices: new Sieve(limitBytes * SHARES.devices, weighers.devices),
+      offerings: new Sieve(limitBytes * SHARES.offerings, weighers.offerings),
     };
   }
 
@@ -105,12 +108,16 @@ export class ReadModel implements Known, Follower {
     return this.#find("accounts", subscriberId);
   }
 
-  device(deviceId: string): Device | null | undefined {
+  device(deviceId: string): KeptDevice | undefined {
     return this.#find("devices", deviceId);
   }
 
-  offering(offeringId: string): Services | null | undefined {
+  offering(offeringId: string): KeptOffering | undefined {
     return this.#find("offerings", offeringId);
+  }
+
+  stillKnows(piece: Kept): boolean {
+    return isKept(piece);
   }
 
   found(watermark: Watermark): void {
@@ -195,7 +202,7 @@ export class ReadModel implements Known, Follower {
     const stale = new Set<string>();
     for (const [id, piece] of found) {
       if (isChanged(changes, kind, id, piece)) stale.add(id);
-      else this.#sieves[kind].set(id, piece, weighers[kind](piece));
+      else this.#sieves[kind].set(id, piece);
     }
     return stale;
   }

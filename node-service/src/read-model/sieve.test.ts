@@ -1,36 +1,56 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Sieve } from "./sieve.ts";
+import { isKept, type Kept, Sieve } from "./sieve.ts";
+
+interface Thing extends Kept {
+  readonly name: string;
+  readonly weight: number;
+}
+
+const thing = (name: string, weight: number): Thing => ({ name, weight, mark: "kept" });
+const sieveOf = (limit: number, onRemoved?: (value: Thing) => void): Sieve<Thing> =>
+  new Sieve(limit, ({ weight }) => weight, onRemoved);
 
 test("what is used stays, and what was only put there goes first, the oldest before the others", () => {
   const removed: string[] = [];
-  const sieve = new Sieve<string>(30, (value) => removed.push(value));
-  for (const key of ["a", "b", "c"]) sieve.set(key, key, 10);
-  expect(sieve.get("a")).toBe("a");
-  sieve.set("d", "d", 10);
+  const sieve = sieveOf(30, ({ name }) => removed.push(name));
+  for (const key of ["a", "b", "c"]) sieve.set(key, thing(key, 10));
+  expect(sieve.get("a")?.name).toBe("a");
+  sieve.set("d", thing("d", 10));
   sieve.makeRoom();
-  sieve.set("e", "e", 10);
+  sieve.set("e", thing("e", 10));
   sieve.makeRoom();
   expect(removed).toEqual(["b", "c"]);
   expect(["a", "b", "c", "d", "e"].filter((key) => sieve.get(key) !== undefined)).toEqual(["a", "d", "e"]);
 });
 
 test("keys that are asked for once do not drive out those in use", () => {
-  const sieve = new Sieve<number>(100);
-  for (let key = 0; key < 50; key += 1) sieve.set(`used-${key}`, key, 1);
+  const sieve = sieveOf(100);
+  for (let key = 0; key < 50; key += 1) sieve.set(`used-${key}`, thing("used", 1));
   for (let stranger = 0; stranger < 10_000; stranger += 1) {
     for (let key = 0; key < 50; key += 1) sieve.get(`used-${key}`);
-    sieve.set(`stranger-${stranger}`, stranger, 1);
+    sieve.set(`stranger-${stranger}`, thing("stranger", 1));
     sieve.makeRoom();
   }
   expect(Array.from({ length: 50 }, (_, key) => sieve.get(`used-${key}`))).not.toContain(undefined);
 });
 
-test("what is put there after room was made stays, however heavy it is, until room is made again", () => {
-  const sieve = new Sieve<string>(10);
+test("who holds values knows whether they are still there, and keeps them there by that, as if it had asked for them", () => {
+  const sieve = sieveOf(20);
+  const [a, b] = [thing("a", 10), thing("b", 10)];
+  sieve.set("a", a);
+  sieve.set("b", b);
+  expect(isKept(a)).toBe(true);
+  sieve.set("c", thing("c", 10));
   sieve.makeRoom();
-  sieve.set("heavy", "heavy", 1_000);
-  expect(sieve.get("heavy")).toBe("heavy");
+  expect([isKept(a), isKept(b)]).toEqual([true, false]);
+});
+
+test("what is put there after room was made stays, however heavy it is, until room is made again", () => {
+  const sieve = sieveOf(10);
+  sieve.makeRoom();
+  sieve.set("heavy", thing("heavy", 1_000));
+  expect(sieve.get("heavy")?.name).toBe("heavy");
   sieve.makeRoom();
   expect(sieve.size).toBe(0);
 });
@@ -44,20 +64,22 @@ test("whatever is done, it holds what was put there and is right, weighs what it
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const held = new Map<number, { key: string; weight: number }>();
-      const sieve = new Sieve<number>(20, (value) => held.delete(value));
-      for (const [value, step] of steps.entries()) {
+      const held = new Map<Thing, string>();
+      const all: Thing[] = [];
+      const sieve = sieveOf(20, (value) => held.delete(value));
+      for (const step of steps) {
         if (step.what === "get") {
           const found = sieve.get(step.key);
-          expect(found === undefined ? undefined : held.get(found)?.key).toBe(
-            found === undefined ? undefined : step.key,
-          );
+          expect(found && held.get(found)).toBe(found && step.key);
         } else if (step.what === "set") {
-          sieve.set(step.key, value, step.weight);
-          held.set(value, step);
+          const value = thing(step.key, step.weight);
+          all.push(value);
+          sieve.set(step.key, value);
+          held.set(value, step.key);
         } else if (step.what === "delete") sieve.delete(step.key);
         else sieve[step.what]();
-        const weights = [...held.values()].map(({ weight }) => weight);
+        expect(all.filter((value) => value.mark !== "gone")).toEqual([...held.keys()]);
+        const weights = [...held.keys()].map(({ weight }) => weight);
         const weight = weights.reduce((sum, each) => sum + each, 0);
         expect([sieve.size, sieve.weight]).toEqual([held.size, weight]);
         if (step.what === "makeRoom") expect(weight).toBeLessThanOrEqual(20);

@@ -1,30 +1,42 @@
-interface Entry<V> {
-  readonly value: V;
-  readonly weight: number;
-  used: boolean;
+/** What a sieve keeps, with its mark on itself, so that a hit touches no other memory. */
+export interface Kept {
+  /** `used` since the hand came by last, or not; what is `gone` was taken out and may not be right any more. */
+  mark: "kept" | "used" | "gone";
+}
+
+/** Whether a value is in its sieve still, and then as if it had been asked for. */
+export function isKept(value: Kept): boolean {
+  if (value.mark === "gone") return false;
+  value.mark = "used";
+  return true;
 }
 
 /**
- * A map whose entries weigh no more than a limit, once `makeRoom` has run. What is not asked for goes first, by SIEVE (Zhang
+ * A map whose values weigh no more than a limit, once `makeRoom` has run. What is not asked for goes first, by SIEVE (Zhang
  * et al., NSDI 2024): a hand goes round from the oldest entry to the newest, spares what was used since it came by
  * last, and takes the rest. A hit costs a mark, and keys that are asked for once do not drive out those in use.
  */
-export class Sieve<V> {
+export class Sieve<V extends Kept> {
   readonly #limit: number;
+  readonly #weigh: (value: V, key: string) => number;
   readonly #onRemoved: (value: V) => void;
-  readonly #entries = new Map<string, Entry<V>>();
+  readonly #values = new Map<string, V>();
   // Made when it is needed: one that stands still would hold every smaller table that the map has outgrown.
-  #hand: MapIterator<string> | null = null;
+  #hand: MapIterator<[string, V]> | null = null;
   #weight = 0;
 
-  /** @param limit in whatever unit the weights are */
-  constructor(limit: number, onRemoved: (value: V) => void = () => {}) {
+  /**
+   * @param limit in whatever unit the weights are
+   * @param weigh always the same for a value and its key
+   */
+  constructor(limit: number, weigh: (value: V, key: string) => number, onRemoved: (value: V) => void = () => {}) {
     this.#limit = limit;
+    this.#weigh = weigh;
     this.#onRemoved = onRemoved;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#values.size;
   }
 
   get weight(): number {
@@ -32,44 +44,44 @@ export class Sieve<V> {
   }
 
   get(key: string): V | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    entry.used = true;
-    return entry.value;
+    const value = this.#values.get(key);
+    if (value !== undefined) value.mark = "used";
+    return value;
   }
 
-  set(key: string, value: V, weight: number): void {
+  /** Takes a value that was in no sieve before. */
+  set(key: string, value: V): void {
     this.delete(key);
-    this.#entries.set(key, { value, weight, used: false });
-    this.#weight += weight;
+    this.#values.set(key, value);
+    this.#weight += this.#weigh(value, key);
   }
 
   delete(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#weight -= entry.weight;
-    this.#onRemoved(entry.value);
+    const value = this.#values.get(key);
+    if (value === undefined) return;
+    this.#values.delete(key);
+    this.#weight -= this.#weigh(value, key);
+    value.mark = "gone";
+    this.#onRemoved(value);
   }
 
   clear(): void {
-    for (const key of this.#entries.keys()) this.delete(key);
+    for (const key of this.#values.keys()) this.delete(key);
     this.#hand = null;
   }
 
-  /** Takes entries away until they are within the limit. What is set afterwards stays until it is called again. */
+  /** Takes values away until they are within the limit. What is set afterwards stays until it is called again. */
   makeRoom(): void {
     while (this.#weight > this.#limit) {
-      this.#hand ??= this.#entries.keys();
-      const { done, value: key } = this.#hand.next();
+      this.#hand ??= this.#values.entries();
+      const { done, value: entry } = this.#hand.next();
       if (done) this.#hand = null;
-      else this.#pass(key);
+      else this.#pass(...entry);
     }
   }
 
-  #pass(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry?.used) entry.used = false;
+  #pass(key: string, value: V): void {
+    if (value.mark === "used") value.mark = "kept";
     else this.delete(key);
   }
 }
