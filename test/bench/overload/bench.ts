@@ -1,7 +1,7 @@
 import { DEFAULT_OSS_EXCHANGE, encodeEvents } from "@aaa-cluster/contract";
 import { connect } from "amqplib";
 import { UserError } from "../../lib/errors.ts";
-import { Line } from "../../lib/line.ts";
+import { postRequest } from "../../lib/line.ts";
 import { quantile, rounded } from "../../lib/statistics.ts";
 import { say, step } from "../../lib/steps.ts";
 import { nodeState } from "../../replication/stack.ts";
@@ -10,19 +10,23 @@ import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { identityAt, stopRequest } from "../accounting/records.ts";
 import { EPOCH } from "../apply/events.ts";
 import { writtenEventAt } from "../apply/queue.ts";
+import { requestOf } from "../authorize/routes.ts";
+import { startBareServer } from "../boxes/bare.ts";
 import { type EmptyNode, startEmptyNode } from "../boxes/empty-node.ts";
-import { type Storm, storm } from "./storm.ts";
+import { type Storm, storm, sustained } from "./storm.ts";
 
 const BOXES = Number(process.env.BOXES ?? 2_000);
 const SECONDS = Number(process.env.SECONDS ?? 10);
-/** So many boxes that each ask again at once find out what a node can sustain. */
-const SUSTAINED_BOXES = 256;
+/** So few that what a connection costs by itself, in the kernel's memory, is not seen. */
+const FEW_BOXES = 256;
 const MULTIPLES = [1, 2, 3] as const;
 
 /**
  * What a node on one core serves when boxes report Stop records at 1, 2 and 3 times the rate that it can sustain, whatever became
  * of what they sent before; and at 3 times with boxes that do what `Retry-After` says. Meanwhile the stream goes on,
- * and probes are asked. BOXES and SECONDS change how many boxes there are, and how long each load lasts.
+ * and probes are asked. What it can sustain is measured with the same boxes, each of which asks again when it was answered,
+ * and also with 256 of them: `bare_kept` is what a bare fastify, which has no load to shed, keeps of its rate from 256
+ * connections to all, so what is lost by their number alone. BOXES and SECONDS change how many boxes there are, and how long each load lasts.
  */
 export async function bench(): Promise<object> {
   if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
@@ -38,8 +42,12 @@ export async function bench(): Promise<object> {
     next += 1;
     return stopRequest(tokens[next % BOXES] as string, "storm", next);
   };
-  await step("Warm up", () => sustained(node, 3, request));
-  const peak = await step("What it can sustain", () => sustained(node, SECONDS, request));
+  const sustain = (boxes: number, seconds = SECONDS): Promise<number> =>
+    sustained(node.url, { boxes, seconds, request });
+  await step("Warm up", () => sustain(FEW_BOXES, 3));
+  const byFew = await step(`What it can sustain of ${FEW_BOXES} boxes`, () => sustain(FEW_BOXES));
+  const peak = await step(`What it can sustain of ${BOXES} boxes`, () => sustain(BOXES));
+  const bareKept = await step("What a bare fastify keeps with so many", keptByBare);
   await using watch = await watchStream(node);
   const goodput: Record<string, number> = {};
   const storms: Storm[] = [];
@@ -58,7 +66,10 @@ export async function bench(): Promise<object> {
   return {
     kept_at_3x: rounded(worst.goodput / best),
     kept_at_3x_polite: rounded(polite.goodput / best),
+    kept_at_3x_of_few: rounded(worst.goodput / Math.max(best, byFew)),
+    bare_kept: rounded(bareKept),
     sustained_per_s: rounded(peak),
+    sustained_of_few_per_s: rounded(byFew),
     ...goodput,
     goodput_per_cpu_s: storms.map(({ perCpuSecond }) => rounded(perCpuSecond)),
     goodput_3x_polite: rounded(polite.goodput),
@@ -78,22 +89,15 @@ const describe = ({ offered, goodput, perCpuSecond, refused, p50, p99 }: Storm):
   `${rounded(100 * refused)} % refused, ` +
   `p50 ${rounded(p50)} ms, p99 ${rounded(p99)} ms`;
 
-/** Requests per second of boxes that each ask again as soon as they were answered. */
-async function sustained({ url }: EmptyNode, seconds: number, request: () => Buffer): Promise<number> {
-  const lines = await Promise.all(Array.from({ length: SUSTAINED_BOXES }, () => Line.open(url)));
-  const end = performance.now() + seconds * 1000;
-  const counts = await Promise.all(
-    lines.map(async (line) => {
-      let count = 0;
-      while (performance.now() < end) {
-        const { status } = await line.ask(request());
-        if (status === 200) count += 1;
-      }
-      return count;
-    }),
-  );
-  for (const line of lines) line[Symbol.dispose]();
-  return counts.reduce((sum, count) => sum + count, 0) / seconds;
+/** What share of its rate with few connections a bare fastify has with as many as there are boxes. */
+async function keptByBare(): Promise<number> {
+  await using bare = await startBareServer(new URL("../authorize/routes.ts", import.meta.url).pathname);
+  const asked = postRequest("/v1/authorize", requestOf("x".repeat(256)));
+  const load = { seconds: SECONDS / 2, request: () => asked };
+  const url = `http://127.0.0.1:${bare.port}`;
+  await sustained(url, { ...load, boxes: FEW_BOXES });
+  const byFew = await sustained(url, { ...load, boxes: FEW_BOXES });
+  return (await sustained(url, { ...load, boxes: BOXES })) / byFew;
 }
 
 interface Watch extends AsyncDisposable {

@@ -6,6 +6,8 @@ import { quantile } from "../../lib/statistics.ts";
 /** A box gives up on an answer that takes longer, so a later one is worth nothing. */
 const PATIENCE_MS = 5_000;
 const TICK_MS = 5;
+/** More connections at once would wait for each other. */
+const AT_ONCE = 100;
 
 export interface Storm {
   /** Requests per second that boxes wanted to send. */
@@ -21,6 +23,35 @@ export interface Storm {
   /** Of the answers with 200. */
   readonly p50: number;
   readonly p99: number;
+}
+
+/** A connection for each of many boxes. */
+async function openLines(url: string, boxes: number): Promise<Line[]> {
+  const lines: Line[] = [];
+  while (lines.length < boxes) {
+    const few = Array.from({ length: Math.min(AT_ONCE, boxes - lines.length) }, () => Line.open(url));
+    lines.push(...(await Promise.all(few)));
+  }
+  return lines;
+}
+
+/** Answers with 200 per second to boxes that each ask again as soon as they were answered: a closed load. */
+export async function sustained(
+  url: string,
+  { boxes, seconds, request }: { readonly boxes: number; readonly seconds: number; readonly request: () => Buffer },
+): Promise<number> {
+  const lines = await openLines(url, boxes);
+  const end = performance.now() + seconds * 1000;
+  let served = 0;
+  const askOn = async (line: Line): Promise<void> => {
+    while (performance.now() < end) {
+      const { status } = await line.ask(request());
+      if (status === 200) served += 1;
+    }
+  };
+  await Promise.all(lines.map(askOn));
+  for (const line of lines) line[Symbol.dispose]();
+  return served / seconds;
 }
 
 /**
@@ -39,12 +70,8 @@ export async function storm(
   },
 ): Promise<Storm> {
   const { boxes, perSecond, seconds, polite, request } = options;
-  const idle: Line[] = [];
-  for (let opened = 0; opened < boxes; opened += 100) {
-    const few = Array.from({ length: Math.min(100, boxes - opened) }, () => Line.open(url));
-    idle.push(...(await Promise.all(few)));
-  }
-  const all = [...idle];
+  const all = await openLines(url, boxes);
+  const idle = [...all];
   const took: number[] = [];
   let [sent, refused, unanswered] = [0, 0, 0];
   const ask = async (line: Line): Promise<void> => {
