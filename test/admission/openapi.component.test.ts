@@ -74,6 +74,7 @@ const withGood = (value: unknown, picks: readonly number[]): unknown => {
     const choices = Object.hasOwn(good, name) ? (good[name] ?? []) : [];
     const pick = picks[index % picks.length] ?? 0;
     if (sometimesLeftOut.has(name) && pick % 2 === 0) return [name, undefined];
+    if (Array.isArray(member)) return [name, member.map((item) => withGood(item, picks))];
     return [name, choices[pick] ?? member];
   });
   return Object.fromEntries(entries);
@@ -168,6 +169,7 @@ test("whatever is sent, the answer is one that the document has, and none is the
     "/v1/authenticate/refresh": expect.arrayContaining([200, 400, 401]),
     "/v1/authorize": expect.arrayContaining([200, 400, 401]),
     "/v1/accounting": expect.arrayContaining([200, 400, 401]),
+    "/v1/accounting/list": expect.arrayContaining([200, 400, 401]),
   });
   expect((await fetch(new URL("/readyz", node.url))).status).toBe(200);
 }, 120_000);

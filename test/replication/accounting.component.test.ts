@@ -119,6 +119,42 @@ test("a record with another content under the same id is refused, and set aside 
   expect(body.records).toMatchObject([{ acctSessionTime: 60, partition: "tv-aaa-0", service: "channel:news-1" }]);
 }, 60_000);
 
+test("records that a box has kept are taken together, as if each had been sent by itself", async () => {
+  await stack.startOss();
+  const node = await stack.startNode("tv-aaa-0");
+  const box = await synced(node);
+  const accessToken = await stack.accessToken({ subscriberId: "s0", deviceId: "box-s0" });
+  const send = async (...records: readonly Report[]) => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ accessToken, records });
+    const response = await fetch(new URL("/v1/accounting/list", node.url), { method: "POST", headers, body });
+    return { status: response.status, body: await response.json() };
+  };
+  const idOf = (number: number): string => `s0/box-s0/session-1/Interim-Update/${number}`;
+  const accepted = (): Promise<number> =>
+    metricOf(node, 'aaa_node_accounting_records_total{acct_status_type="Interim-Update"}');
+
+  expect(await send(report(1), report(2, { contentId: "tt0076759" }))).toMatchObject({
+    status: 400,
+    body: { errors: ["/records/1/contentId: is for an Event alone; remove it"] },
+  });
+  expect(await accepted()).toBe(0);
+  await box.account(report(1));
+  const all = range(0, 100).map((number) => report(number));
+  for (const _ of range(0, 2)) {
+    expect(await send(...all)).toEqual({ status: 200, body: { recordIds: range(0, 100).map(idOf) } });
+  }
+  expect(await send(report(100), report(7, { acctSessionTime: 5 }), report(101))).toMatchObject({
+    status: 409,
+    body: { detail: expect.stringContaining(`another record was accepted as ${idOf(7)};`) },
+  });
+  expect(await accepted()).toBe(102);
+  await untilStored(102);
+  expect((await stored()).sort()).toEqual(range(0, 102).map(idOf).sort());
+  expect(await send()).toMatchObject({ status: 400 });
+  expect(await send(...all, report(102))).toMatchObject({ status: 400 });
+}, 60_000);
+
 test("a purchase is a record of its own, with what was bought", async () => {
   await stack.startOss();
   const node = await stack.startNode("tv-aaa-0");

@@ -1,4 +1,4 @@
-import { AccountingReport, recordIdOf, reportFaults } from "@aaa-cluster/contract";
+import { AccountingRecord, AccountingReport, recordIdOf, reportFaults } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
 import Type from "typebox";
@@ -10,11 +10,23 @@ import { AccessToken } from "../signing-keys.ts";
 import type { Tokens } from "../tokens.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
-export const AccountingRequest = Type.Object(
-  { accessToken: AccessToken, ...AccountingReport.properties },
-  { additionalProperties: false },
+/** How many records one request may have: as many as a box writes while it has no network for hours. */
+const MOST_RECORDS = 100;
+
+const strict = { additionalProperties: false };
+
+export const AccountingRequest = Type.Object({ accessToken: AccessToken, ...AccountingReport.properties }, strict);
+export const AcceptedRecord = Type.Object({ recordId: AccountingRecord.properties.recordId });
+
+export const AccountingListRequest = Type.Object(
+  {
+    accessToken: AccessToken,
+    records: Type.Array(Type.Object(AccountingReport.properties, strict), { minItems: 1, maxItems: MOST_RECORDS }),
+  },
+  strict,
 );
-const AccountingAnswer = Type.Object({ recordId: Type.String() });
+/** In the order of the request. */
+export const AcceptedRecords = Type.Object({ recordIds: Type.Array(AccountingRecord.properties.recordId) });
 
 export interface AccountingRouteDeps {
   readonly admission: Admission;
@@ -28,42 +40,77 @@ export interface AccountingRouteDeps {
 }
 
 /**
- * Takes accounting records from boxes. A 2xx means: committed here, and OSS will get it once. It takes no knowledge of
+ * Takes accounting records from boxes. A 2xx means: committed here, and OSS will get each once. It takes no knowledge of
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
   const { admission, groupCommit, tokens, partition, metrics, onAccepted, now } = deps;
+
+  /** Resolves when the record is committed, or another one is under its id: with that id then. */
+  const accept = async (record: AccountingRecord): Promise<string | null> => {
+    const acceptance = await groupCommit.accept(record);
+    if (acceptance === "other") return record.recordId;
+    if (acceptance === "new") {
+      metrics.accounting.inc({ acct_status_type: record.acctStatusType });
+      onAccepted();
+    }
+    return null;
+  };
+
+  /** The ids of records that are all committed, however often they were sent. Throws Problem when one is not. */
+  const acceptAll = async (accessToken: string, reports: readonly AccountingReport[]): Promise<string[]> => {
+    const { subscriberId, deviceId } = tokens.bearerOf(accessToken, now());
+    const records = reports.map((report) => {
+      const recordId = recordIdOf({ subscriberId, deviceId }, report);
+      return { recordId, partition: partition.name, subscriberId, deviceId, ...report };
+    });
+    const others = (await Promise.all(records.map(accept))).filter((id) => id !== null);
+    if (others.length > 0) throw otherRecords(others);
+    return records.map(({ recordId }) => recordId);
+  };
+
   return async (app) => {
     app.addHook("onRequest", (_request, reply, done) => {
-      if (groupCommit.isFull) admission.shed(reply, "accounting");
-      else done();
+      if (groupCommit.isFull) return admission.shed(reply, "accounting");
+      // Before that the tables may not be there.
+      if (!partition.everSynced) return done(neverSynced());
+      reply.header("aaa-partition", partition.name);
+      done();
     });
+
     app.post<{ Body: Type.Static<typeof AccountingRequest> }>(
       "/v1/accounting",
-      { schema: { body: AccountingRequest, response: { 200: AccountingAnswer } } },
-      async ({ body: { accessToken, ...report } }, reply) => {
-        // Before that its tables may not be there.
-        if (!partition.everSynced) throw neverSynced();
-        const faults = reportFaults(report);
-        if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
-        const { subscriberId, deviceId } = tokens.bearerOf(accessToken, now());
-        const recordId = recordIdOf({ subscriberId, deviceId }, report);
-        const record = { recordId, partition: partition.name, subscriberId, deviceId, ...report };
-        const acceptance = await groupCommit.accept(record);
-        if (acceptance === "other") {
-          throw new Problem(
-            409,
-            "other-record",
-            `another record was accepted as ${recordId}; give each record of a session its own accountingRecordNumber, and send it again unchanged`,
-          );
-        }
-        if (acceptance === "new") {
-          metrics.accounting.inc({ acct_status_type: report.acctStatusType });
-          onAccepted();
-        }
-        reply.header("aaa-partition", partition.name);
+      { schema: { body: AccountingRequest, response: { 200: AcceptedRecord } } },
+      async ({ body: { accessToken, ...report } }) => {
+        refuse(reportFaults(report));
+        const [recordId] = await acceptAll(accessToken, [report]);
         return { recordId };
       },
     );
+
+    app.post<{ Body: Type.Static<typeof AccountingListRequest> }>(
+      "/v1/accounting/list",
+      { schema: { body: AccountingListRequest, response: { 200: AcceptedRecords } } },
+      async ({ body: { accessToken, records } }) => {
+        refuse(records.flatMap((report, index) => reportFaults(report).map((fault) => faultAt(index, fault))));
+        return { recordIds: await acceptAll(accessToken, records) };
+      },
+    );
   };
+}
+
+function refuse(faults: readonly string[]): void {
+  if (faults.length > 0) throw new Problem(400, "invalid-request", "the record is not one", faults);
+}
+
+const faultAt = (index: number, fault: string): string =>
+  `/records/${index}${fault.startsWith("/") ? "" : ": "}${fault}`;
+
+function otherRecords(recordIds: readonly string[]): Problem {
+  const ids = recordIds.join(", ");
+  return new Problem(
+    409,
+    "other-record",
+    `another record was accepted as ${ids}; give each record of a session its own accountingRecordNumber, and send it again unchanged`,
+  );
 }

@@ -1,7 +1,7 @@
 import { Decimal } from "@aaa-cluster/contract";
 import type { ApiOperation, Content, Header } from "@aaa-cluster/service-kit";
 import Type, { type TSchema } from "typebox";
-import { AccountingRequest } from "../accounting/routes.ts";
+import { AcceptedRecord, AcceptedRecords, AccountingListRequest, AccountingRequest } from "../accounting/routes.ts";
 import {
   AccessGrant,
   Admission,
@@ -16,7 +16,7 @@ import {
   AuthorizeListRequest,
   AuthorizeRequest,
 } from "../authorization/schemas.ts";
-import { AcceptedRecord, PartitionState } from "./schemas.ts";
+import { PartitionState } from "./schemas.ts";
 
 /** One request that a node takes. */
 export interface Operation extends ApiOperation {
@@ -127,6 +127,21 @@ export const operations: readonly Operation[] = [
     content: json(AccountingRequest),
     answers: {
       200: { description: "Committed", content: json(AcceptedRecord), headers: { "aaa-partition": PARTITION } },
+    },
+    problems: [400, 401, 409, 413, 415, 429, 503],
+  },
+  {
+    operationId: "accountList",
+    method: "POST",
+    path: "/v1/accounting/list",
+    summary: "Takes many accounting records of a box, as after a time without a network",
+    description:
+      "A 200 means: all are committed here, and OSS will get each once. Without an answer send them again, unchanged. A 400 or " +
+      "401 takes none of them; a 409 says which are not those that were accepted before, and the others are committed.",
+    parameters: [],
+    content: json(AccountingListRequest),
+    answers: {
+      200: { description: "All committed", content: json(AcceptedRecords), headers: { "aaa-partition": PARTITION } },
     },
     problems: [400, 401, 409, 413, 415, 429, 503],
   },

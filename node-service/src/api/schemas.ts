@@ -1,7 +1,7 @@
-import { AccountingRecord, Decimal, Digest } from "@aaa-cluster/contract";
+import { Decimal, Digest } from "@aaa-cluster/contract";
 import { ProblemSchema } from "@aaa-cluster/service-kit";
 import Type, { type TSchema } from "typebox";
-import { AccountingRequest } from "../accounting/routes.ts";
+import { AcceptedRecord, AcceptedRecords, AccountingListRequest, AccountingRequest } from "../accounting/routes.ts";
 import {
   AccessGrant,
   Admission,
@@ -18,8 +18,6 @@ import {
 } from "../authorization/schemas.ts";
 
 const count = Type.Integer({ minimum: 0 });
-
-export const AcceptedRecord = Type.Object({ recordId: AccountingRecord.properties.recordId });
 
 export const PartitionState = Type.Object({
   name: Type.String(),
@@ -50,6 +48,8 @@ export const schemas: Readonly<Record<string, TSchema>> = {
   AuthorizeListAnswer,
   AccountingRequest,
   AcceptedRecord,
+  AccountingListRequest,
+  AcceptedRecords,
   PartitionState,
   Problem: ProblemSchema,
 };

@@ -11,19 +11,21 @@ import { startPostgresql } from "../../services/postgresql.ts";
 import { startRabbitmq } from "../../services/rabbitmq.ts";
 import { type EmptyNode, startEmptyNode } from "../boxes/empty-node.ts";
 import { poolOf } from "./pool.ts";
-import { identityAt, recordAt, stopRequest } from "./records.ts";
+import { identityAt, recordAt, stopRequest, stopsRequest } from "./records.ts";
 
 const RECORDS = Number(process.env.RECORDS ?? 40_000);
 /** How many boxes report at the same time, so how many records the script commits together. */
 const BOXES = Number(process.env.BOXES ?? 256);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
+/** How many records a box sends together that has kept them. */
+const TOGETHER = Number(process.env.TOGETHER ?? 16);
 const COMMIT_TIMEOUT_MS = 60_000;
 
 /**
  * Stop records per second that a node on one core has committed when it answers, beside a bare script that commits the same
- * rows into the same table in groups of as many as there are boxes at the same time. In the headline the node keeps
- * what it takes in its outbox; `relayed` is with a broker that takes it, on the same two cores. RECORDS, BOXES and
- * ROUNDS change how many there are.
+ * rows into the same table in groups of as many as there are boxes at the same time. In the headline each record is a request, and the
+ * node keeps what it takes in its outbox; `relayed` is with a broker that takes it, on the same two cores, and `lists` is by boxes that
+ * send 16 records together. RECORDS, BOXES, TOGETHER and ROUNDS change how many there are.
  */
 export async function bench(): Promise<object> {
   if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
@@ -37,13 +39,24 @@ export async function bench(): Promise<object> {
   for (let round = 1; round <= ROUNDS; round += 1) {
     const limit = await step(`Round ${round}: the script`, () => limitOf(script, `script-${round}`));
     const ours = await step(`Round ${round}: the node`, () => report(node, `node-${round}`, RECORDS));
-    rounds.push({ ...ours, limitPerSecond: limit, ratio: ours.perSecond / limit });
+    const lists = await step(`Round ${round}: the node, lists of records`, () =>
+      report(node, `lists-${round}`, RECORDS, TOGETHER),
+    );
+    rounds.push({
+      ...ours,
+      limitPerSecond: limit,
+      ratio: ours.perSecond / limit,
+      listsPerSecond: lists.perSecond,
+      listsP99: lists.p99,
+      listsRatio: lists.perSecond / limit,
+    });
   }
   await node.takeRecords();
   const relayed = await step("The node, with a broker that takes its records", () => report(node, "relayed", RECORDS));
   const median = medians<keyof Round>(rounds);
   return {
     ratio_to_limit: rounded(median.ratio),
+    ratio_to_limit_lists: rounded(median.listsRatio),
     stops_per_s: rounded(median.perSecond),
     limit_stops_per_s: rounded(median.limitPerSecond),
     stops_per_cpu_s: rounded(median.perCpuSecond),
@@ -51,10 +64,13 @@ export async function bench(): Promise<object> {
     p99_ms: rounded(median.p99),
     mean_group: rounded(median.meanGroup),
     refused: rounded(median.refused),
+    lists_stops_per_s: rounded(median.listsPerSecond),
+    lists_p99_ms: rounded(median.listsP99),
     relayed_stops_per_s: rounded(relayed.perSecond),
     relayed_p99_ms: rounded(relayed.p99),
     ...durability,
     records: RECORDS,
+    together: TOGETHER,
     boxes: BOXES,
     rounds: ROUNDS,
   };
@@ -73,6 +89,9 @@ interface Reported {
 interface Round extends Reported {
   readonly limitPerSecond: number;
   readonly ratio: number;
+  readonly listsPerSecond: number;
+  readonly listsP99: number;
+  readonly listsRatio: number;
 }
 
 /** What the sessions of the node have. A figure without a flush would be none. */
@@ -95,14 +114,17 @@ async function limitOf(pool: pg.Pool, round: string): Promise<number> {
   return RECORDS / ((performance.now() - began) / 1000);
 }
 
-/** Every box reports one record after the other, as soon as it was answered. */
-async function report(node: EmptyNode, round: string, count: number): Promise<Reported> {
+/** Every box reports one record after the other, or so many together, as soon as it was answered. */
+async function report(node: EmptyNode, round: string, count: number, together = 1): Promise<Reported> {
   const tokens = await Promise.all(
     Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
   );
-  const requests = Array.from({ length: count }, (_, index) =>
-    stopRequest(tokens[index % BOXES] as string, round, index),
-  );
+  const requests = Array.from({ length: Math.ceil(count / together) }, (_, index) => {
+    const token = tokens[index % BOXES] as string;
+    if (together === 1) return stopRequest(token, round, index);
+    const from = index * together;
+    return stopsRequest(token, round, range(from, Math.min(from + together, count)));
+  });
   const lines = await Promise.all(tokens.map(() => Line.open(node.url)));
   const before = await groupsOf(node);
   const { cpuSeconds } = await usageOf(node.pid);
@@ -111,7 +133,7 @@ async function report(node: EmptyNode, round: string, count: number): Promise<Re
   const began = performance.now();
   await Promise.all(
     lines.map(async (line, box) => {
-      for (let index = box; index < count; index += BOXES) {
+      for (let index = box; index < requests.length; index += BOXES) {
         const sentAt = performance.now();
         for (;;) {
           const { status, body } = await line.ask(requests[index] as Buffer);
@@ -142,5 +164,7 @@ async function report(node: EmptyNode, round: string, count: number): Promise<Re
     refused,
   };
 }
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
 
 const groupsOf = ({ url }: EmptyNode): Promise<number> => metricOf({ url }, "aaa_node_accounting_group_size_count");

@@ -24,6 +24,10 @@ export function stopAt(round: string, index: number): AccountingReport {
 export const stopRequest = (accessToken: string, round: string, index: number): Buffer =>
   postRequest("/v1/accounting", { accessToken, ...stopAt(round, index) });
 
+/** Pure: the request that reports many that a box has kept. */
+export const stopsRequest = (accessToken: string, round: string, indexes: readonly number[]): Buffer =>
+  postRequest("/v1/accounting/list", { accessToken, records: indexes.map((index) => stopAt(round, index)) });
+
 /** Pure: the same as a node stores it. */
 export function recordAt(round: string, index: number, boxes: number): AccountingRecord {
   const identity = identityAt(index, boxes);

@@ -9,25 +9,34 @@ const TIMEOUT_MS = 10_000;
 /** Something that answers HTTP with a permission to whatever one of the requests it is asked. */
 export interface Authorizer {
   readonly name: string;
-  readonly port: number;
+  /** Where it answers; a function, as it may start anew. */
+  readonly port: () => number;
   cpu(): Promise<Cpu>;
 }
 
+/** A subject whose connections can be closed, for those that ask next to open their own. */
+export interface Asking extends Subject {
+  close(): Promise<void>;
+}
+
 /** @param requests what each box of the population sends */
-export function authorizations({ name, port, cpu }: Authorizer, requests: readonly Buffer[]): Subject {
-  const lines: Promise<Line>[] = [];
+export function authorizations({ name, port, cpu }: Authorizer, requests: readonly Buffer[]): Asking {
+  let lines: Promise<Line>[] = [];
+  const close = async (): Promise<void> => {
+    for (const line of await Promise.all(lines)) line[Symbol.dispose]();
+    lines = [];
+  };
   return {
     name,
     cpu,
     once: async (lane, box) => {
-      lines[lane] ??= Line.open(`http://127.0.0.1:${port}`, TIMEOUT_MS);
+      lines[lane] ??= Line.open(`http://127.0.0.1:${port()}`, TIMEOUT_MS);
       const { status, body } = await (await lines[lane]).ask(requests[box] as Buffer);
       const isPermitted = status === 200 && body.includes('"decision":"Permit"');
       if (!isPermitted) throw new Error(`${name} answered with ${status}:\n${body}`);
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const line of await Promise.all(lines)) line[Symbol.dispose]();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

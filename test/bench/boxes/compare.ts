@@ -9,7 +9,7 @@ export interface Comparison extends Load {
 }
 
 /**
- * Measures subjects in turns, so that what else the machine does falls on all of them.
+ * Measures subjects in turns, so that what else the machine does falls on all of them. One that can be renewed is so for each round.
  * @returns for each subject the medians of its rounds
  */
 export async function compare<K extends string>(
@@ -21,11 +21,16 @@ export async function compare<K extends string>(
     subject,
     figures: [] as Figures[],
   }));
-  for (const { subject } of all) {
-    await step(`Warm up ${subject.name}`, () => measure(subject, { ...load, seconds: warmUpSeconds }));
-  }
+  const warmUp = (subject: Subject): Promise<unknown> =>
+    step(`Warm up ${subject.name}`, () => measure(subject, { ...load, seconds: warmUpSeconds }));
+  for (const { subject } of all) await warmUp(subject);
   for (let round = 1; round <= rounds; round += 1) {
     for (const { subject, figures } of all) {
+      const { renew } = subject;
+      if (round > 1 && renew !== undefined) {
+        await step(`Renew ${subject.name}`, renew);
+        await warmUp(subject);
+      }
       figures.push(await step(`Round ${round}: ${subject.name}`, () => measure(subject, load)));
     }
   }

@@ -15,6 +15,8 @@ export interface NodeUnderLoad extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
   cpu(): Promise<Cpu>;
+  /** Puts a new process in its place, with another url and pid, which has nothing in its memory. */
+  restart(): Promise<void>;
   /** An access token as the node gives it to a box that has authenticated. */
   accessToken(identity: Identity): Promise<string>;
 }
@@ -44,14 +46,25 @@ export async function startNode(
 
   const env = { ...stack.nodeEnv("tv-aaa-0", await stack.database(server)), NODE_ENV: "production" };
   const node = owned.use(new ServiceProcess("tv-aaa-0", "node-service", env));
-  await node.start();
-  await untilSynced(node, DEADLINE.deadlineMs);
-  await pin(node.pid, SUBJECT_CORE);
+  const start = async (): Promise<void> => {
+    await node.start();
+    await untilSynced(node, DEADLINE.deadlineMs);
+    await pin(node.pid, SUBJECT_CORE);
+  };
+  await start();
   await pin(server.pid, SUBJECT_CORE);
   const kept = owned.move();
   return {
-    url: node.url,
-    pid: node.pid,
+    get url() {
+      return node.url;
+    },
+    get pid() {
+      return node.pid;
+    },
+    restart: async () => {
+      await node.kill();
+      await start();
+    },
     accessToken: (identity) => stack.accessToken(identity),
     cpu: async () => {
       const [service, database] = await Promise.all([node.pid, server.pid].map(cpuSecondsOfTree));

@@ -14,4 +14,6 @@ export interface Subject extends AsyncDisposable {
    * @param lane calls of one lane come one after the other
    */
   once(lane: number, box: number): Promise<void>;
+  /** Puts a new process in the place of the one that was measured, where one process differs from the next. */
+  renew?(): Promise<void>;
 }

@@ -31,8 +31,10 @@ export async function bench(): Promise<object> {
   const port = Number(new URL(node.url).port);
   const gateway = owned.use(await step("Start the AAA gateway's HAProxy", () => startAaaGateway(port)));
   const subjects = {
-    direct: owned.use(authorizations({ name: "straight to the node", port, cpu: node.cpu }, requests)),
-    gateway: owned.use(authorizations({ name: "through the gateway", port: gateway.port, cpu: node.cpu }, requests)),
+    direct: owned.use(authorizations({ name: "straight to the node", port: () => port, cpu: node.cpu }, requests)),
+    gateway: owned.use(
+      authorizations({ name: "through the gateway", port: () => gateway.port, cpu: node.cpu }, requests),
+    ),
   };
   const load = { lanes: LANES, seconds: SECONDS, population: POPULATION };
   const cpu = cpuOf(gateway, subjects.gateway);
