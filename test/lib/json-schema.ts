@@ -95,7 +95,10 @@ export function nearly(schema: Schema): fc.Arbitrary<unknown> {
     fc.tuple(whole, name).map(([value, key]) => ({ ...value, [key]: undefined })),
     fc.tuple(whole, fc.string(), fc.jsonValue()).map(([value, key, other]) => ({ ...value, [key]: other })),
     fc.tuple(whole, name, fc.integer({ min: -9, max: -1 })).map(([value, key, other]) => ({ ...value, [key]: other })),
-    fc.tuple(whole, name, fc.nat(3)).map(([value, key, by]) => ({ ...value, [key]: String(value[key]).repeat(by) })),
+    fc.tuple(whole, name, fc.nat(3)).map(([value, key, by]) => ({ ...value, [key]: textOf(value[key]).repeat(by) })),
     fc.jsonValue(),
   );
 }
+
+// Objects of fast-check may have no prototype, and so no text of their own.
+const textOf = (value: unknown): string => (typeof value === "string" ? value : String(JSON.stringify(value)));
