@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import pg from "pg";
 import type { AccountingRecord } from "../../contract/src/index.ts";
+import type { Acceptance } from "../../node-service/src/accounting/group.ts";
 import { GroupCommit } from "../../node-service/src/accounting/group-commit.ts";
 import { durable } from "../../node-service/src/accounting/settings.ts";
 import { createMetrics, type Metrics } from "../../node-service/src/metrics.ts";
@@ -58,6 +59,11 @@ const record = (recordId: string, over: Partial<AccountingRecord> = {}): Account
 });
 const records = (count: number): AccountingRecord[] => Array.from({ length: count }, (_, index) => record(`r${index}`));
 
+async function accept(to: GroupCommit, one: AccountingRecord): Promise<Acceptance | undefined> {
+  const [acceptance] = await to.accept([one]);
+  return acceptance;
+}
+
 const storedIds = async (): Promise<unknown[]> =>
   (await query(url, "select record_id from accounting order by record_id")).map(({ record_id }) => record_id);
 
@@ -79,7 +85,7 @@ const commits = async (): Promise<number> => {
 
 test("records that come while others are committed go together in the next commit", async () => {
   const open = await holdTheTable();
-  const accepted = records(400).map((one) => groups.accept(one));
+  const accepted = records(400).map((one) => accept(groups, one));
   await open();
   expect(new Set(await Promise.all(accepted))).toEqual(new Set(["new"]));
   expect(await storedIds()).toHaveLength(400);
@@ -88,10 +94,10 @@ test("records that come while others are committed go together in the next commi
 
 test("a record that the database refuses fails alone, whatever goes with it", async () => {
   const open = await holdTheTable();
-  const first = groups.accept(record("first"));
+  const first = accept(groups, record("first"));
   const bad = record("bad", { service: "\0" });
   const group = [...records(50), bad, record("after")];
-  const settled = Promise.allSettled(group.map((one) => groups.accept(one)));
+  const settled = Promise.allSettled(group.map((one) => accept(groups, one)));
   await open();
   expect(await first).toBe("new");
   const results = await settled;
@@ -101,12 +107,12 @@ test("a record that the database refuses fails alone, whatever goes with it", as
 }, 60_000);
 
 test("within one group a retry is harmless, and another record under the same id is refused", async () => {
-  await groups.accept(record("old"));
+  await accept(groups, record("old"));
   const open = await holdTheTable();
-  const one = groups.accept(record("first"));
+  const one = accept(groups, record("first"));
   const other = { acctSessionTime: 5 };
   const group = [record("a"), record("a"), record("a", other), record("old"), record("old", other), record("b")];
-  const accepted = Promise.all(group.map((member) => groups.accept(member)));
+  const accepted = Promise.all(group.map((member) => accept(groups, member)));
   await open();
   await one;
   expect(await accepted).toEqual(["new", "same", "other", "same", "other", "new"]);
@@ -117,22 +123,33 @@ test("within one group a retry is harmless, and another record under the same id
 
 test("no more wait than a few groups: what comes then is refused at once, and is accepted afterwards", async () => {
   const open = await holdTheTable();
-  const first = groups.accept(record("first"));
-  const accepted = records(MOST_WAITING).map((one) => groups.accept(one));
+  const first = accept(groups, record("first"));
+  const accepted = records(MOST_WAITING).map((one) => accept(groups, one));
   expect(groups.isFull).toBe(true);
-  const refusal = await groups.accept(record("late")).catch((error: unknown) => error);
+  const refusal = await accept(groups, record("late")).catch((error: unknown) => error);
   expect(refusal).toMatchObject({ status: 503, code: "overloaded" });
   expect(Object(refusal).retryAfterSeconds).toBeGreaterThanOrEqual(1);
   await open();
   await Promise.all([first, ...accepted]);
-  expect(await groups.accept(record("late"))).toBe("new");
+  expect(await accept(groups, record("late"))).toBe("new");
   expect(await storedIds()).toHaveLength(MOST_WAITING + 2);
 }, 60_000);
 
-test("when the connection breaks nobody is told that a record is safe, and the next ones are taken again", async () => {
-  await groups.accept(record("before"));
+test("records that come together are refused together when there is no room for all of them", async () => {
   const open = await holdTheTable();
-  const lost = Promise.allSettled(records(10).map((one) => groups.accept(one)));
+  const first = accept(groups, record("first"));
+  const waiting = groups.accept(records(MOST_WAITING - 1));
+  await expect(groups.accept([record("a"), record("b")])).rejects.toMatchObject({ status: 503, code: "overloaded" });
+  expect(groups.waiting).toBe(MOST_WAITING - 1);
+  await open();
+  await Promise.all([first, waiting]);
+  expect(await storedIds()).toHaveLength(MOST_WAITING);
+}, 60_000);
+
+test("when the connection breaks nobody is told that a record is safe, and the next ones are taken again", async () => {
+  await accept(groups, record("before"));
+  const open = await holdTheTable();
+  const lost = Promise.allSettled(records(10).map((one) => accept(groups, one)));
   const waits = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%insert into acc%'";
   const [backend] = await until(
     "it waits",
@@ -143,7 +160,7 @@ test("when the connection breaks nobody is told that a record is safe, and the n
   await open();
   const results = await lost;
   expect(results[0]?.status).toBe("rejected");
-  const again = (): Promise<string> => groups.accept(record("r0"));
+  const again = () => accept(groups, record("r0"));
   expect(await until("it is taken", again, DEADLINE)).toMatch(/new|same/);
   expect(await storedIds()).toContain("r0");
 }, 60_000);
@@ -153,7 +170,7 @@ test("a commit that takes too long is given up with all that wait behind it, and
   const pool = await sessions(timeoutMs);
   const hasty = new GroupCommit({ pool, timeoutMs, metrics, log });
   const open = await holdTheTable();
-  const results = await Promise.allSettled(records(10).map((one) => hasty.accept(one)));
+  const results = await Promise.allSettled(records(10).map((one) => accept(hasty, one)));
   for (const result of results) {
     const reason = expect.objectContaining({
       status: 503,
@@ -165,7 +182,7 @@ test("a commit that takes too long is given up with all that wait behind it, and
   const waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
   await until("nobody waits for the table", async () => (await query(url, waits)).length === 0, DEADLINE);
   await open();
-  expect(await hasty.accept(record("r0"))).toBe("new");
+  expect(await accept(hasty, record("r0"))).toBe("new");
   expect(await storedIds()).toEqual(["r0"]);
 }, 60_000);
 

@@ -37,7 +37,7 @@ export class GroupCommit {
     this.#deps = deps;
   }
 
-  /** Whether a record would be refused now because too many wait. */
+  /** Whether any record would be refused now because too many wait. */
   get isFull(): boolean {
     return this.#waiting.length >= MOST_WAITING;
   }
@@ -47,14 +47,19 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when the record is safe, or another one is under its id. Rejects with Problem 503 when too many wait, or when the
-   * database is away or takes too long, which leaves open whether it was stored; with Problem 400 when the database refuses it.
+   * Resolves when all records are safe, or others are under their ids. Rejects with Problem 503 when too many wait, or when the
+   * database is away or takes too long, which leaves open whether they were stored; with Problem 400 when the database refuses one.
    */
-  accept(record: AccountingRecord): Promise<Acceptance> {
-    if (this.isFull) return Promise.reject(this.#refusal());
+  accept(records: readonly AccountingRecord[]): Promise<Acceptance[]> {
+    if (this.#waiting.length + records.length > MOST_WAITING) return Promise.reject(this.#refusal());
+    const accepted = records.map((record) => this.#add(record));
+    if (!this.#isCommitting) void this.#commitAll();
+    return Promise.all(accepted);
+  }
+
+  #add(record: AccountingRecord): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject });
-      if (!this.#isCommitting) void this.#commitAll();
     });
   }
 

@@ -8,6 +8,7 @@ import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
 import { AccessToken } from "../signing-keys.ts";
 import type { Tokens } from "../tokens.ts";
+import type { Acceptance } from "./group.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** How many records one request may have: as many as a box writes while it has no network for hours. */
@@ -46,17 +47,6 @@ export interface AccountingRouteDeps {
 export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
   const { admission, groupCommit, tokens, partition, metrics, onAccepted, now } = deps;
 
-  /** Resolves when the record is committed, or another one is under its id: with that id then. */
-  const accept = async (record: AccountingRecord): Promise<string | null> => {
-    const acceptance = await groupCommit.accept(record);
-    if (acceptance === "other") return record.recordId;
-    if (acceptance === "new") {
-      metrics.accounting.inc({ acct_status_type: record.acctStatusType });
-      onAccepted();
-    }
-    return null;
-  };
-
   /** The ids of records that are all committed, however often they were sent. Throws Problem when one is not. */
   const acceptAll = async (accessToken: string, reports: readonly AccountingReport[]): Promise<string[]> => {
     const { subscriberId, deviceId } = tokens.bearerOf(accessToken, now());
@@ -64,7 +54,12 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
       const recordId = recordIdOf({ subscriberId, deviceId }, report);
       return { recordId, partition: partition.name, subscriberId, deviceId, ...report };
     });
-    const others = (await Promise.all(records.map(accept))).filter((id) => id !== null);
+    const acceptances = await groupCommit.accept(records);
+    const those = (acceptance: Acceptance) => records.filter((_record, index) => acceptances[index] === acceptance);
+    const taken = those("new");
+    for (const { acctStatusType } of taken) metrics.accounting.inc({ acct_status_type: acctStatusType });
+    if (taken.length > 0) onAccepted();
+    const others = those("other");
     if (others.length > 0) throw otherRecords(others);
     return records.map(({ recordId }) => recordId);
   };
@@ -106,8 +101,8 @@ function refuse(faults: readonly string[]): void {
 const faultAt = (index: number, fault: string): string =>
   `/records/${index}${fault.startsWith("/") ? "" : ": "}${fault}`;
 
-function otherRecords(recordIds: readonly string[]): Problem {
-  const ids = recordIds.join(", ");
+function otherRecords(records: readonly AccountingRecord[]): Problem {
+  const ids = records.map(({ recordId }) => recordId).join(", ");
   return new Problem(
     409,
     "other-record",

@@ -114,13 +114,17 @@ async function limitOf(pool: pg.Pool, round: string): Promise<number> {
   return RECORDS / ((performance.now() - began) / 1000);
 }
 
-/** Every box reports one record after the other, or so many together, as soon as it was answered. */
+/**
+ * Every box reports one record after the other, as soon as it was answered; or so many together, and then there are so many fewer
+ * boxes: as many records are under way.
+ */
 async function report(node: EmptyNode, round: string, count: number, together = 1): Promise<Reported> {
+  const boxes = Math.ceil(BOXES / together);
   const tokens = await Promise.all(
-    Array.from({ length: BOXES }, (_, box) => node.stack.accessToken(identityAt(box, BOXES))),
+    Array.from({ length: boxes }, (_, box) => node.stack.accessToken(identityAt(box, boxes))),
   );
   const requests = Array.from({ length: Math.ceil(count / together) }, (_, index) => {
-    const token = tokens[index % BOXES] as string;
+    const token = tokens[index % boxes] as string;
     if (together === 1) return stopRequest(token, round, index);
     const from = index * together;
     return stopsRequest(token, round, range(from, Math.min(from + together, count)));
@@ -133,7 +137,7 @@ async function report(node: EmptyNode, round: string, count: number, together = 
   const began = performance.now();
   await Promise.all(
     lines.map(async (line, box) => {
-      for (let index = box; index < requests.length; index += BOXES) {
+      for (let index = box; index < requests.length; index += boxes) {
         const sentAt = performance.now();
         for (;;) {
           const { status, body } = await line.ask(requests[index] as Buffer);

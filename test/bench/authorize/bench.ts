@@ -1,9 +1,10 @@
 import { usageOf } from "../../lib/process-usage.ts";
 import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
-import { startBareServer } from "../boxes/bare.ts";
+import { type BareServer, startBareServer } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
 import type { Figures } from "../boxes/measure.ts";
+import type { NodeUnderLoad } from "../boxes/node.ts";
 import { prepareNode } from "../boxes/prepare.ts";
 import type { Subject } from "../boxes/subject.ts";
 import { startFreeradius } from "../radius/freeradius.ts";
@@ -18,8 +19,8 @@ const LANES = Number(process.env.LANES ?? 64);
  * Boxes that ask a node whether they may use a service, each with a token of its own, with 100,000 subscribers in its
  * database; beside a bare fastify with the same route, schemas and length of answer, and FreeRADIUS (PAP) with the same
  * population in PostgreSQL and in its users file, which answers whether a box is admitted. Each has one core, with its database; the load is sent from the other. They are measured in turns, after every box has asked the node once: those were the
- * answers for which it had to read its database and verify a token, and are told as `cold`. Each round has a node process of its own:
- * with so many boxes one in three or four is a third slower for all of its life, by where its memory lies, as it seems.
+ * answers for which it had to read its database and verify a token, and are told as `cold`. Each round has a process of its own for
+ * the node, and for fastify: some are a third slower than others for all of their lives, by where their memory lies, as it seems.
  *
  * The ratio is of answers in a CPU second. POPULATION, SECONDS (of a round), ROUNDS and LANES (requests under way at a time)
  * change the size.
@@ -28,21 +29,14 @@ export async function bench(): Promise<object> {
   await using owned = new AsyncDisposableStack();
   const node = await prepareNode(owned, POPULATION);
   const requests = await step("Give each box a token", () => authorizeRequests(node, POPULATION));
-  const bare = owned.use(await startBareServer(new URL("./routes.ts", import.meta.url).pathname));
-  const port = (): number => Number(new URL(node.url).port);
-  const ours = owned.use(authorizations({ name: "node-service", port, cpu: node.cpu }, requests));
-  const renew = async (): Promise<void> => {
-    await ours.close();
-    await node.restart();
-    await onceEach(ours);
-  };
+  const ours = owned.use(nodeSubject(node, requests));
   const subjects = {
-    ours: { ...ours, renew },
-    fastify: owned.use(authorizations({ name: "bare fastify", port: () => bare.port, cpu: bare.cpu }, requests)),
+    ours,
+    fastify: owned.use(await bareSubject(requests)),
     freeradius_sql: owned.use(await radius("sql")),
     freeradius_files: owned.use(await radius("files")),
   };
-  const cold = await step("Every box asks once", () => onceEach(subjects.ours));
+  const cold = await step("Every box asks once", () => onceEach(ours));
   const { peakMib } = await usageOf(node.pid);
   const figures = await compare(subjects, {
     lanes: LANES,
@@ -64,6 +58,33 @@ export async function bench(): Promise<object> {
     population: POPULATION,
     lanes: LANES,
   };
+}
+
+function nodeSubject(node: NodeUnderLoad, requests: readonly Buffer[]): Subject {
+  const port = (): number => Number(new URL(node.url).port);
+  const asking = authorizations({ name: "node-service", port, cpu: node.cpu }, requests);
+  const renew = async (): Promise<void> => {
+    await asking.close();
+    await node.restart();
+    await onceEach(asking);
+  };
+  return { ...asking, renew };
+}
+
+async function bareSubject(requests: readonly Buffer[]): Promise<Subject> {
+  const start = (): Promise<BareServer> => startBareServer(new URL("./routes.ts", import.meta.url).pathname);
+  let bare = await start();
+  const authorizer = { name: "bare fastify", port: () => bare.port, cpu: () => bare.cpu() };
+  const asking = authorizations(authorizer, requests);
+  const close = async (): Promise<void> => {
+    await asking.close();
+    await bare[Symbol.asyncDispose]();
+  };
+  const renew = async (): Promise<void> => {
+    await close();
+    bare = await start();
+  };
+  return { ...asking, renew, [Symbol.asyncDispose]: close };
 }
 
 const radius = (backend: "sql" | "files"): ReturnType<typeof startFreeradius> =>
