@@ -136,8 +136,8 @@ export const operations: readonly Operation[] = [
     path: "/v1/accounting/list",
     summary: "Takes many accounting records of a box, as after a time without a network",
     description:
-      "A 200 means: all are committed here, and OSS will get each once. Without an answer send them again, unchanged. A 400 or " +
-      "401 takes none of them; a 409 says which are not those that were accepted before, and the others are committed.",
+      "A 200 means: all are committed here, and OSS will get each once. Without an answer send them again, unchanged. A 400 " +
+      "with errors, or a 401, takes none of them; a 409 says which are not those that were accepted before, and the others are committed.",
     parameters: [],
     content: json(AccountingListRequest),
     answers: {

@@ -2,7 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import { type Env, integerOf } from "@aaa-cluster/service-kit";
 
 const MIB = 2 ** 20;
-/** So that a node takes less than 1 GiB. A million subscribers with a device and an entitlement each would take 890. */
+/** So that a node takes less than 1 GiB. A million subscribers with a device and an entitlement each would take 960. */
 const ENOUGH_MIB = 576;
 const LEAST_MIB = 16;
 const MOST_MIB = 65_536;
