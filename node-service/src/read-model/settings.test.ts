@@ -8,7 +8,7 @@ const mib = (env: Record<string, string>, heapMib: number): number => {
 };
 
 test("without a setting it takes half of the heap, within bounds", () => {
-  expect([20, 256, 4_096].map((heap) => mib({}, heap))).toEqual([16, 128, 576]);
+  expect([20, 256, 4_096].map((heap) => mib({}, heap))).toEqual([16, 128, 552]);
 });
 
 test("a setting counts whatever the heap is, and one that is too small is refused", () => {

@@ -3,7 +3,7 @@ import { type Env, integerOf } from "@aaa-cluster/service-kit";
 
 const MIB = 2 ** 20;
 /** So that a node takes less than 1 GiB. A million subscribers with a device and an entitlement each would take 960. */
-const ENOUGH_MIB = 576;
+const ENOUGH_MIB = 552;
 const LEAST_MIB = 16;
 const MOST_MIB = 65_536;
 /** What the tokens get of it that boxes have shown. */
@@ -16,7 +16,7 @@ export interface MemoryLimits {
 }
 
 /**
- * Reads READ_MODEL_MIB; without it half of the heap that Node.js allows itself, but no more than 576. Throws SettingsError.
+ * Reads READ_MODEL_MIB; without it half of the heap that Node.js allows itself, but no more than 552. Throws SettingsError.
  */
 export function memoryLimits(env: Env, heapLimit = getHeapStatistics().heap_size_limit): MemoryLimits {
   const half = Math.floor(heapLimit / MIB / 2);
