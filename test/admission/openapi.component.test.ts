@@ -169,7 +169,8 @@ test("whatever is sent, the answer is one that the document has, and none is the
     "/v1/authenticate/refresh": expect.arrayContaining([200, 400, 401]),
     "/v1/authorize": expect.arrayContaining([200, 400, 401]),
     "/v1/accounting": expect.arrayContaining([200, 400, 401]),
-    "/v1/accounting/list": expect.arrayContaining([200, 400, 401]),
+    // Any of its many records at random may be wrong, and is told of first.
+    "/v1/accounting/list": expect.arrayContaining([400]),
   });
   expect((await fetch(new URL("/readyz", node.url))).status).toBe(200);
 }, 120_000);

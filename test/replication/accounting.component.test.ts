@@ -124,9 +124,10 @@ test("records that a box has kept are taken together, as if each had been sent b
   const node = await stack.startNode("tv-aaa-0");
   const box = await synced(node);
   const accessToken = await stack.accessToken({ subscriberId: "s0", deviceId: "box-s0" });
-  const send = async (...records: readonly Report[]) => {
+  const send = (...records: readonly Report[]) => sendAs(accessToken, records);
+  const sendAs = async (token: string, records: readonly Report[]) => {
     const headers = { "content-type": "application/json" };
-    const body = JSON.stringify({ accessToken, records });
+    const body = JSON.stringify({ accessToken: token, records });
     const response = await fetch(new URL("/v1/accounting/list", node.url), { method: "POST", headers, body });
     return { status: response.status, body: await response.json() };
   };
@@ -138,6 +139,7 @@ test("records that a box has kept are taken together, as if each had been sent b
     status: 400,
     body: { errors: ["/records/1/contentId: is for an Event alone; remove it"] },
   });
+  expect(await sendAs(`${accessToken}x`, [report(1)])).toMatchObject({ status: 401 });
   expect(await accepted()).toBe(0);
   await box.account(report(1));
   const all = range(0, 100).map((number) => report(number));
