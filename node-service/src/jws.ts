@@ -1,26 +1,23 @@
-import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { type HmacKey, isSame } from "./hmac.ts";
 
 /**
  * JSON Web Signatures (RFC 7515) of the one form that nodes make: compact, HS256, with a header that is known before. A library
  * for all forms takes ten times as long for it, on threads that the requests of boxes wait for.
  */
 
-/** What names a key and says what it signed; its order is that of the header's text. */
-export interface JwsHeader {
-  readonly alg: "HS256";
-  readonly kid: string;
-  readonly typ: string;
-}
+/** What a JWS is, by the `typ` of its header: an access token (RFC 9068) or a refresh token. */
+export type JwsType = "at+jwt" | "rt+jwt";
 
 const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** The first part of every JWS that has this header. */
-export const headerText = (header: JwsHeader): string => base64url(header);
+/** The first part of every JWS of this type that a key signs. */
+export const headerText = (kid: string, typ: JwsType): string => base64url({ alg: "HS256", kid, typ });
 
 /** Signs claims. */
-export function signJws(header: string, claims: object, secret: KeyObject): string {
+export function signJws(header: string, claims: object, secret: HmacKey): string {
   const signed = `${header}.${base64url(claims)}`;
-  return `${signed}.${signatureOf(signed, secret)}`;
+  return `${signed}.${secret.of(signed, "base64url")}`;
 }
 
 /**
@@ -30,14 +27,12 @@ export function signJws(header: string, claims: object, secret: KeyObject): stri
  */
 export function verifyJws(
   text: string,
-  secretOf: (header: string) => KeyObject | null,
+  secretOf: (header: string) => HmacKey | null,
 ): Readonly<Record<string, unknown>> | null {
   const [header = "", claims = "", signature = "", ...more] = text.split(".");
   const secret = more.length === 0 ? secretOf(header) : null;
   if (secret === null) return null;
-  const given = Buffer.from(signature);
-  const expected = Buffer.from(signatureOf(`${header}.${claims}`, secret));
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
+  if (!isSame(signature, secret.of(`${header}.${claims}`, "base64url"))) return null;
   return objectIn(Buffer.from(claims, "base64url").toString());
 }
 
@@ -50,6 +45,3 @@ function objectIn(json: string): Readonly<Record<string, unknown>> | null {
     return null;
   }
 }
-
-const signatureOf = (signed: string, secret: KeyObject): string =>
-  createHmac("sha256", secret).update(signed).digest("base64url");

@@ -1,7 +1,8 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
 import { SettingsError } from "@aaa-cluster/service-kit";
 import Type from "typebox";
 import { Compile } from "typebox/compile";
+import { HmacKey } from "./hmac.ts";
+import { headerText, type JwsType } from "./jws.ts";
 
 const MINIMUM_KEY_BYTES = 32;
 
@@ -24,7 +25,9 @@ const JwkSet = Compile(
 /** One key of all nodes. */
 export interface Key {
   readonly kid: string;
-  readonly secret: KeyObject;
+  readonly secret: HmacKey;
+  /** The first parts of what it signs. */
+  readonly headers: Readonly<Record<JwsType, string>>;
   /** Signs nothing before this time, in seconds since 1970. */
   readonly notBefore: number;
 }
@@ -45,7 +48,8 @@ export function parseKeySet(json: string): KeySet {
   const keys = readKeys(json).map(({ kid, k, nbf = 0, key_ops = ["sign", "verify"] }) => {
     const bytes = Buffer.from(k, "base64url");
     if (bytes.length < MINIMUM_KEY_BYTES) throw new SettingsError(`the signing key ${kid} has fewer than 256 bits`);
-    return { kid, secret: createSecretKey(bytes), notBefore: nbf, signs: !key_ops.includes("deriveBits") };
+    const headers = { "at+jwt": headerText(kid, "at+jwt"), "rt+jwt": headerText(kid, "rt+jwt") };
+    return { kid, secret: new HmacKey(bytes), headers, notBefore: nbf, signs: !key_ops.includes("deriveBits") };
   });
   const twice = keys.find(({ kid }, index) => keys.findIndex((other) => other.kid === kid) !== index);
   if (twice !== undefined) throw new SettingsError(`two signing keys have the kid ${twice.kid}; give each its own`);

@@ -1,6 +1,8 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { timingSafeEqual } from "node:crypto";
 import Type from "typebox";
-import { headerText, signJws, verifyJws } from "./jws.ts";
+import { isSame } from "./hmac.ts";
+import { type JwsType, signJws, verifyJws } from "./jws.ts";
 import { type Key, type KeySet, parseKeySet, signingKeyOf } from "./key-set.ts";
 
 const ISSUER = "aaa";
@@ -77,7 +79,7 @@ export class SigningKeys {
    */
   issueRefreshToken(identity: Identity, standing: string, now: Date): IssuedToken {
     const key = signingKeyOf(this.#set, now);
-    return issue(key, REFRESH, identity, { [STANDING]: standingMac(key, standing).toString("base64url") }, now);
+    return issue(key, REFRESH, identity, { [STANDING]: standingMac(key, standing) }, now);
   }
 
   /** What the access token says, or null when it is not a valid one now. */
@@ -90,32 +92,33 @@ export class SigningKeys {
   verifyRefreshToken(token: string, now: Date): RefreshClaim | null {
     const verified = this.#verify(token, REFRESH.typ, now);
     if (verified === null) return null;
-    const claimed = Buffer.from(String(verified.claims[STANDING]), "base64url");
-    return {
-      ...verified.identity,
-      standsAt: (standing) => isEqual(claimed, standingMac(verified.key, standing)),
-    };
+    const { identity, claims, key } = verified;
+    return { ...identity, standsAt: (standing) => isSame(String(claims[STANDING]), standingMac(key, standing)) };
   }
 
   /** A keyed hash of texts for one purpose, with the key that signs now. */
   mac(now: Date, purpose: string, ...texts: readonly string[]): Buffer {
-    return macWith(signingKeyOf(this.#set, now), purpose, texts);
+    return bytesOf(macWith(signingKeyOf(this.#set, now), purpose, texts, "binary"));
   }
 
   /** Whether a keyed hash, or the beginning of one, was made with any of the keys. */
   verifyMac(given: Buffer, purpose: string, ...texts: readonly string[]): boolean {
-    return this.#set.signing.some((key) => isEqual(given, macWith(key, purpose, texts).subarray(0, given.length)));
+    if (given.length === 0) return false;
+    return this.#set.signing.some((key) => {
+      const expected = bytesOf(macWith(key, purpose, texts, "binary").slice(0, given.length));
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    });
   }
 
   /** A keyed hash that stays the same while the signing keys change. */
   decoyMac(purpose: string, ...texts: readonly string[]): Buffer {
-    return macWith(this.#set.decoy, purpose, texts);
+    return bytesOf(macWith(this.#set.decoy, purpose, texts, "binary"));
   }
 
-  #verify(token: string, typ: string, now: Date): Verified | null {
+  #verify(token: string, typ: JwsType, now: Date): Verified | null {
     let key: Key | undefined;
     const claims = verifyJws(token, (header) => {
-      key = this.#set.signing.find((candidate) => headerText({ alg: "HS256", kid: candidate.kid, typ }) === header);
+      key = this.#set.signing.find(({ headers }) => headers[typ] === header);
       return key?.secret ?? null;
     });
     if (claims === null || key === undefined) return null;
@@ -132,7 +135,7 @@ interface Verified extends AccessClaim {
 }
 
 function issue(
-  { kid, secret }: Key,
+  { headers, secret }: Key,
   { typ, seconds }: typeof ACCESS | typeof REFRESH,
   { subscriberId, deviceId }: Identity,
   claims: object,
@@ -140,17 +143,14 @@ function issue(
 ): IssuedToken {
   const iat = Math.floor(now.getTime() / 1000);
   const all = { iss: ISSUER, sub: subscriberId, device: deviceId, iat, exp: iat + seconds, ...claims };
-  return { token: signJws(headerText({ alg: "HS256", kid, typ }), all, secret), expiresIn: seconds };
+  return { token: signJws(headers[typ], all, secret), expiresIn: seconds };
 }
 
-const standingMac = (key: Key, standing: string): Buffer => macWith(key, "standing", [standing]);
+const standingMac = (key: Key, standing: string): string => macWith(key, "standing", [standing], "base64url");
 
-function macWith({ secret }: Key, purpose: string, texts: readonly string[]): Buffer {
-  const hmac = createHmac("sha256", secret).update(purpose);
-  for (const text of texts) hmac.update(`\0${Buffer.byteLength(text)}\0${text}`);
-  return hmac.digest();
+function macWith({ secret }: Key, purpose: string, texts: readonly string[], encoding: "base64url" | "binary"): string {
+  const parts = texts.map((text) => `\0${Buffer.byteLength(text)}\0${text}`);
+  return secret.of(purpose + parts.join(""), encoding);
 }
 
-function isEqual(given: Buffer, expected: Buffer): boolean {
-  return given.length === expected.length && given.length > 0 && timingSafeEqual(given, expected);
-}
+const bytesOf = (binary: string): Buffer => Buffer.from(binary, "binary");

@@ -1,8 +1,7 @@
-import type { Credential } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
 import type { FastifyInstance } from "fastify";
 import type { BoxDeps } from "../boxes.ts";
-import { type Account, accountOf } from "../reads.ts";
+import { accountOf } from "../reads.ts";
 import type { IssuedToken } from "../signing-keys.ts";
 import { admitted, isBoundTo } from "./admission.ts";
 import {
@@ -13,7 +12,14 @@ import {
   ChallengeRequest,
   RefreshRequest,
 } from "./schemas.ts";
-import { decoyCredential, parseClientFinal, parseClientFirst, serverFirst, verifyProof } from "./scram.ts";
+import {
+  decoyCredential,
+  NOBODYS_CREDENTIAL,
+  parseClientFinal,
+  parseClientFirst,
+  serverFirst,
+  verifyProof,
+} from "./scram.ts";
 import { issueNonce, NONCE_ACCEPTED_MS, verifyNonce } from "./server-nonce.ts";
 import { UsedNonces } from "./used-nonces.ts";
 
@@ -21,21 +27,17 @@ import { UsedNonces } from "./used-nonces.ts";
 export function authenticationRoutes(app: FastifyInstance, { readModel, keys, metrics, now }: BoxDeps): void {
   const used = new UsedNonces(NONCE_ACCEPTED_MS);
 
-  // Made for known subscribers too, so that the work does not tell who is known.
-  const credentialOf = ({ subscriber }: Account, subscriberId: string): Credential => {
-    const decoy = decoyCredential(keys, subscriberId);
-    return subscriber?.credential ?? decoy;
-  };
-
   app.post<{ Body: ChallengeRequest }>(
     "/v1/authenticate/challenge",
     { schema: { body: ChallengeRequest } },
     async ({ body: { deviceId, clientFirst } }): Promise<Challenge> => {
       const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
       const { subscriberId, nonce } = first;
-      const account = await readModel.answer(accountOf(subscriberId, deviceId));
+      const { subscriber } = await readModel.answer(accountOf(subscriberId, deviceId));
+      // Made for known subscribers too, so that the work does not tell who is known.
+      const decoy = decoyCredential(keys, subscriberId);
       const serverPart = issueNonce(keys, { clientNonce: nonce, subscriberId, deviceId }, now());
-      return { serverFirst: serverFirst(nonce + serverPart, credentialOf(account, subscriberId)) };
+      return { serverFirst: serverFirst(nonce + serverPart, subscriber?.credential ?? decoy) };
     },
   );
 
@@ -48,7 +50,7 @@ export function authenticationRoutes(app: FastifyInstance, { readModel, keys, me
       const { subscriberId, nonce: clientNonce } = first;
       const identity = { subscriberId, deviceId };
       const account = await readModel.answer(accountOf(subscriberId, deviceId));
-      const signature = verifyProof(credentialOf(account, subscriberId), first, final);
+      const signature = verifyProof(account.subscriber?.credential ?? NOBODYS_CREDENTIAL, first, final);
       const nonce = verifyNonce(keys, final.nonce, { clientNonce, ...identity }, now());
       const box = isBoundTo(account, macAddress) ? admitted(account, identity) : null;
       // One answer for every cause, so that nobody learns which names exist.

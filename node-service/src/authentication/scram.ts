@@ -1,8 +1,9 @@
+import { Buffer } from "node:buffer";
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Credential } from "@aaa-cluster/contract";
 import { saslprep } from "@mongodb-js/saslprep";
+import { HmacKey } from "../hmac.ts";
 import type { SigningKeys } from "../signing-keys.ts";
-import { hmacSha256 } from "./hmac.ts";
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 16;
@@ -66,26 +67,27 @@ export function serverFirst(nonce: string, { salt, iterations }: Credential): st
 export function verifyProof(credential: Credential, first: ClientFirst, final: ClientFinal): string | null {
   const authMessage = `${first.bare},${serverFirst(final.nonce, credential)},${final.withoutProof}`;
   const storedKey = Buffer.from(credential.storedKey, "base64");
-  const clientKey = hmacSha256(storedKey, authMessage);
+  const clientKey = bytesOf(new HmacKey(storedKey).of(authMessage, "binary"));
   for (let index = 0; index < KEY_BYTES; index += 1) clientKey[index] = at(clientKey, index) ^ at(final.proof, index);
-  const holds = timingSafeEqual(hash("sha256", clientKey, "buffer"), storedKey);
+  const holds = timingSafeEqual(bytesOf(hash("sha256", clientKey, "binary")), storedKey);
   if (!holds || final.proof.length !== KEY_BYTES) return null;
-  return `v=${hmacSha256(Buffer.from(credential.serverKey, "base64"), authMessage).toString("base64")}`;
+  return `v=${new HmacKey(Buffer.from(credential.serverKey, "base64")).of(authMessage, "base64")}`;
 }
 
+const bytesOf = (binary: string): Buffer => Buffer.from(binary, "binary");
 const at = (bytes: Buffer, index: number): number => bytes[index] ?? 0;
 
-/** No proof fits it, as nobody knows what it is the hash of. */
-const DECOY_KEY = randomBytes(KEY_BYTES).toString("base64");
+/** No proof fits it, as nobody knows what its keys are the hashes of. */
+export const NOBODYS_CREDENTIAL: Credential = {
+  scheme: "SCRAM-SHA-256",
+  salt: randomBytes(SALT_BYTES).toString("base64"),
+  iterations: ITERATIONS,
+  storedKey: randomBytes(KEY_BYTES).toString("base64"),
+  serverKey: randomBytes(KEY_BYTES).toString("base64"),
+};
 
-/** What an unknown subscriber is answered with: the same for the same name at every node, and no password fits it. */
+/** What an unknown subscriber is challenged with: the same for the same name at every node, and no password fits it. */
 export function decoyCredential(keys: SigningKeys, subscriberId: string): Credential {
   const salt = keys.decoyMac("decoy salt", subscriberId).subarray(0, SALT_BYTES);
-  return {
-    scheme: "SCRAM-SHA-256",
-    salt: salt.toString("base64"),
-    iterations: ITERATIONS,
-    storedKey: DECOY_KEY,
-    serverKey: DECOY_KEY,
-  };
+  return { ...NOBODYS_CREDENTIAL, salt: salt.toString("base64") };
 }

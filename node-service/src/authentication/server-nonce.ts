@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import type { SigningKeys } from "../signing-keys.ts";
 
@@ -7,6 +8,7 @@ const CLOCK_SKEW_MS = 5_000;
 export const NONCE_ACCEPTED_MS = LIFETIME_MS + CLOCK_SKEW_MS;
 const RANDOM_BYTES = 16;
 const TIME_BYTES = 6;
+const HEAD_BYTES = TIME_BYTES + RANDOM_BYTES;
 const MAC_BYTES = 24;
 const PURPOSE = "server nonce";
 
@@ -22,12 +24,13 @@ export interface NonceContext {
  * remember it, so the second step may come to another node than the first.
  */
 export function issueNonce(keys: SigningKeys, context: NonceContext, now: Date): string {
-  const head = Buffer.alloc(TIME_BYTES + RANDOM_BYTES);
+  const serverPart = Buffer.alloc(HEAD_BYTES + MAC_BYTES);
+  const head = serverPart.subarray(0, HEAD_BYTES);
   head.writeUIntBE(now.getTime(), 0, TIME_BYTES);
   // 122 bits of it are random. Node draws for many of them at once; to draw these alone would cost as much as to sign them.
   head.write(randomUUID().replaceAll("-", ""), TIME_BYTES, "hex");
-  const mac = keys.mac(now, PURPOSE, ...signed(head, context)).subarray(0, MAC_BYTES);
-  return Buffer.concat([head, mac]).toString("base64url");
+  keys.mac(now, PURPOSE, ...signed(head, context)).copy(serverPart, HEAD_BYTES);
+  return serverPart.toString("base64url");
 }
 
 /**
@@ -38,7 +41,7 @@ export function verifyNonce(keys: SigningKeys, nonce: string, context: NonceCont
   if (!nonce.startsWith(context.clientNonce)) return null;
   const text = nonce.slice(context.clientNonce.length);
   const serverPart = Buffer.from(text, "base64url");
-  if (serverPart.length !== TIME_BYTES + RANDOM_BYTES + MAC_BYTES) return null;
+  if (serverPart.length !== HEAD_BYTES + MAC_BYTES) return null;
   // Other texts are read as the same bytes.
   if (serverPart.toString("base64url") !== text) return null;
   const head = serverPart.subarray(0, -MAC_BYTES);

@@ -6,7 +6,7 @@ import type { Figures } from "../boxes/measure.ts";
 import { prepareNode } from "../boxes/prepare.ts";
 import { startFreeradius } from "../radius/freeradius.ts";
 import { REQUESTS } from "./bare-routes.ts";
-import { admissions } from "./ours.ts";
+import { admissions, refreshes } from "./ours.ts";
 
 const POPULATION = Number(process.env.POPULATION ?? 100_000);
 const SECONDS = Number(process.env.SECONDS ?? 8);
@@ -17,11 +17,12 @@ const WARM_UP_SECONDS = Math.min(5, SECONDS);
 /**
  * Boxes that a node admits, by both steps of SCRAM-SHA-256 over HTTP, with 100,000 subscribers in its database; beside a
  * bare fastify with the same routes and constant answers, and FreeRADIUS (PAP) with the same population in PostgreSQL and in
- * its users file. With PostgreSQL it is measured twice: with the least that it has to do, one indexed query, and with all that
+ * its users file; and those that it admits again by the refresh token that they kept, in one request (`refreshed`). With PostgreSQL it is measured twice: with the least that it has to do, one indexed query, and with all that
  * Debian's configuration does (`packaged`: three queries, and modules for other ways to prove a password). Each has one core, with its database; the load is sent from the other. They are measured in turns.
  *
  * The ratios are of boxes admitted in a CPU second of the service and its database. SCRAM proves both sides to each other
- * and keeps the password from the wire and the disk, which PAP does not; the box's half of it is work of the load.
+ * and keeps the password from the wire and the disk, which PAP does not; the box's half of it is work of the load. A refresh
+ * token proves that it did so within the last day, and that its password and its device are the same since.
  * POPULATION, SECONDS (of a round), ROUNDS and LANES (admissions under way at a time) change the size.
  */
 export async function bench(): Promise<object> {
@@ -29,6 +30,7 @@ export async function bench(): Promise<object> {
   const node = await prepareNode(owned, POPULATION);
   const subjects = {
     ours: owned.use(admissions(node)),
+    refreshed: owned.use(await step("Admit every box", () => refreshes(node, POPULATION, LANES))),
     fastify: owned.use(await startBare(new URL("./bare-routes.ts", import.meta.url).pathname, REQUESTS)),
     freeradius_sql: owned.use(
       await step("Start FreeRADIUS with PostgreSQL", () => startFreeradius({ backend: "sql", population: POPULATION })),
@@ -52,25 +54,27 @@ export async function bench(): Promise<object> {
     warmUpSeconds: WARM_UP_SECONDS,
   });
   printTable("boxes admitted", subjects, figures);
+  const { ours, refreshed, ...peers } = figures;
   return {
-    ...ratios(figures, "per_cpu_s", ""),
-    ...ratios(figures, "per_service_cpu_s", "_without_database"),
+    ...ratios(ours, peers, "per_cpu_s"),
+    ...ratios(ours, peers, "per_service_cpu_s", "", "_without_database"),
+    ...ratios(refreshed, peers, "per_cpu_s", "refreshed_"),
     ...named(figures),
     population: POPULATION,
     lanes: LANES,
   };
 }
 
-type Peer = "fastify" | "freeradius_sql" | "freeradius_packaged" | "freeradius_files";
-
 /** How many times as many boxes ours admits in a CPU second as each peer. */
 function ratios(
-  { ours, ...peers }: Readonly<Record<"ours" | Peer, Figures>>,
+  ours: Figures,
+  peers: Readonly<Record<string, Figures>>,
   per: "per_cpu_s" | "per_service_cpu_s",
-  suffix: string,
+  prefix = "",
+  suffix = "",
 ): object {
   const entries = Object.entries(peers).map(([peer, figures]) => [
-    `ratio_to_${peer}${suffix}`,
+    `${prefix}ratio_to_${peer}${suffix}`,
     rounded(ours[per] / figures[per]),
   ]);
   return Object.fromEntries(entries);
