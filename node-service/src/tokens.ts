@@ -21,6 +21,7 @@ export interface Bearer extends Identity {
 }
 
 interface Verified extends Bearer, Kept {
+  readonly token: string;
   /** In ms since 1970. */
   readonly expiresAt: number;
   readonly revision: number;
@@ -29,18 +30,19 @@ interface Verified extends Bearer, Kept {
 /** Access tokens that were verified, by their exact text, until they expire or the keys change. */
 export class Tokens {
   readonly #verifier: TokenVerifier;
-  readonly #verified: Sieve<Verified>;
+  /** By their tags: a map of their texts would look at texts that are in no cache, and at those of other tokens too. */
+  readonly #verified: Sieve<Verified, number>;
 
   /** @param limitBytes how much memory they may take, nearly */
   constructor(verifier: TokenVerifier, limitBytes: number) {
     this.#verifier = verifier;
-    this.#verified = new Sieve(limitBytes, (_bearer, token) => WEIGHT + token.length);
+    this.#verified = new Sieve(limitBytes, ({ token }) => WEIGHT + token.length);
   }
 
   /** Who sent an access token. Throws Problem 401. */
   bearerOf(token: string, now: Date): Bearer {
-    const known = this.#verified.get(token);
-    if (known === undefined || known.revision !== this.#verifier.revision) return this.#verify(token, now);
+    const known = this.#verified.get(tagOf(token));
+    if (known?.token !== token || known.revision !== this.#verifier.revision) return this.#verify(token, now);
     if (now.getTime() < known.expiresAt) return known;
     throw invalidToken();
   }
@@ -50,11 +52,22 @@ export class Tokens {
     const claim = this.#verifier.verifyToken(token, now);
     if (claim === null) throw invalidToken();
     const { identity, expiresAt } = claim;
-    const bearer: Verified = { ...identity, expiresAt, revision, access: null, mark: "kept" };
+    const bearer: Verified = { ...identity, token, expiresAt, revision, access: null, mark: "kept" };
     this.#verified.makeRoom();
-    this.#verified.set(token, bearer);
+    this.#verified.set(tagOf(token), bearer);
     return bearer;
   }
+}
+
+const TAG_CHARACTERS = 6;
+
+/** Of the end of a token's signature, so that hardly ever two valid ones have the same; then the later takes the place of the other. */
+function tagOf(token: string): number {
+  let tag = 0;
+  for (let index = Math.max(0, token.length - TAG_CHARACTERS); index < token.length; index += 1) {
+    tag = (Math.imul(tag, 61) + token.charCodeAt(index)) | 0;
+  }
+  return tag;
 }
 
 function invalidToken(): Problem {

@@ -1,5 +1,6 @@
 import type { Entitlement } from "@aaa-cluster/contract";
 import { expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { findPieces, type Row } from "../read-model/content.ts";
 import type { Known } from "../read-model/read-model.ts";
 import { isKept, type Kept } from "../read-model/sieve.ts";
@@ -47,8 +48,8 @@ function knowing({ subscriber, device }: Account, entitlements: readonly Held[])
 }
 
 function decide(who: Account, entitlements: readonly Held[], service = "news") {
-  const access = accessOf(knowing(who, entitlements), identity);
-  return access && decideAccess(access, service, now);
+  const access = accessOf(knowing(who, entitlements), identity, now);
+  return access && decideAccess(access, service);
 }
 
 test.each([
@@ -109,8 +110,8 @@ test("a decision is told as JSON, with the entitlement as OSS wrote it", () => {
 test("a list is answered in its order, and an entitlement that decides for many services is told once", () => {
   const basic = entitlement();
   const sports = entitlement({ id: "e2", productOfferingId: "sports", status: "suspended" });
-  const access = accessOf(knowing(account, [basic, sports]), identity);
-  const decided = access && decideAll(access, ["news", "opera", "football", "news"], now);
+  const access = accessOf(knowing(account, [basic, sports]), identity, now);
+  const decided = access && decideAll(access, ["news", "opera", "football", "news"]);
   expect(decided && JSON.parse(listAnswerOf(decided))).toEqual({
     decisions: [
       { service: "news", decision: "Permit", reason: "Entitled", entitlementId: "e1" },
@@ -124,14 +125,39 @@ test("a list is answered in its order, and an entitlement that decides for many 
 
 test("what was found out holds until a piece that it follows from is gone, whichever it is", () => {
   const known = knowing(account, [entitlement(), entitlement({ id: "e2", productOfferingId: "sports" })]);
-  const access = accessOf(known, identity) as Access;
+  const access = accessOf(known, identity, now) as Access;
   const pieces = [known.account("s1"), known.device("box-1"), known.offering("basic"), known.offering("sports")];
   for (const piece of pieces as Kept[]) {
-    expect(holds(access, known)).toBe(true);
+    expect(holds(access, known, now)).toBe(true);
     piece.mark = "gone";
-    expect(holds(access, known)).toBe(false);
+    expect(holds(access, known, now)).toBe(false);
     piece.mark = "kept";
   }
+});
+
+test("what was found out holds until an entitlement begins or ends to be valid, and is right whatever the time", () => {
+  const turns = fc.array(fc.integer({ min: -3_000, max: 3_000 }), { maxLength: 3 });
+  const steps = fc.array(fc.integer({ min: -4_000, max: 4_000 }), { minLength: 1, maxLength: 20 });
+  const at = (turn: number): string => new Date(now + turn).toISOString();
+  fc.assert(
+    fc.property(turns, steps, (starts, times) => {
+      const known = knowing(
+        account,
+        starts.map((start, index) =>
+          entitlement({ id: `e${index}`, validFrom: at(start), validUntil: at(start + 1_500) }),
+        ),
+      );
+      let access = accessOf(known, identity, now) as Access;
+      for (const step of times) {
+        const time = now + step;
+        const fresh = accessOf(known, identity, time) as Access;
+        if (!holds(access, known, time)) access = fresh;
+        expect(decideAccess(access, "news")).toEqual(decideAccess(fresh, "news"));
+      }
+    }),
+  );
+  const forever = accessOf(knowing(account, [entitlement()]), identity, now) as Access;
+  expect(holds(forever, knowing(account, []), now + 365 * 86_400_000)).toBe(true);
 });
 
 test("nothing is said before everything is known, and all that is missing is asked for at once", () => {
@@ -144,10 +170,10 @@ test("nothing is said before everything is known, and all that is missing is ask
       return undefined;
     },
   };
-  expect(accessOf(missing, identity)).toBeUndefined();
+  expect(accessOf(missing, identity, now)).toBeUndefined();
   expect(asked).toEqual(["basic", "sports"]);
-  expect(accessOf({ ...known, account: () => undefined }, identity)).toBeUndefined();
-  expect(accessOf({ ...known, device: () => undefined }, identity)).toBeUndefined();
+  expect(accessOf({ ...known, account: () => undefined }, identity, now)).toBeUndefined();
+  expect(accessOf({ ...known, device: () => undefined }, identity, now)).toBeUndefined();
 });
 
 test("only an active device of an active subscriber may authenticate", () => {

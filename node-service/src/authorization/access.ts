@@ -23,20 +23,22 @@ export interface Decision {
   readonly entitlement?: HeldEntitlement;
 }
 
-/** What a box may use, whatever the time. */
+/** What a box may use as long as what it follows from is known and no entitlement begins or ends to be valid. */
 export interface Access {
   /** Why it may use nothing, or null: then it may use what its grants say. */
   readonly refusal: Reason | null;
   readonly grants: readonly Grant[];
   readonly account: Account;
   readonly device: KeptDevice;
+  /** It is right from this second since 1970 on, and until before the other. */
+  readonly since: number;
+  readonly until: number;
 }
 
-/** An entitlement and what it is to. */
+/** An entitlement, what it decides, and for what. */
 export interface Grant {
   readonly entitlement: HeldEntitlement;
-  /** Whether it is for this box too. */
-  readonly isForDevice: boolean;
+  readonly reason: Reason;
   readonly offering: KeptOffering;
 }
 
@@ -45,36 +47,38 @@ export function mayAuthenticate({ subscriber, device }: Standing, subscriberId: 
   return refusalOf(subscriber?.status, device, subscriberId) === null;
 }
 
-/** What a box may use; undefined when more has to be known. */
-export function accessOf(known: Known, { subscriberId, deviceId }: Identity): Access | undefined {
+/** What a box may use now; undefined when more has to be known. */
+export function accessOf(known: Known, { subscriberId, deviceId }: Identity, now: number): Access | undefined {
   const account = known.account(subscriberId);
   const device = known.device(deviceId);
   if (account === undefined || device === undefined) return undefined;
+  const { entitlements } = account;
   const refusal = refusalOf(account.status, device, subscriberId);
-  if (refusal !== null) return { refusal, grants: [], account, device };
-  const offerings = account.entitlements.map(({ productOfferingId }) => known.offering(productOfferingId));
+  if (refusal !== null) return { refusal, grants: [], account, device, ...spanOf([], now) };
+  const offerings = entitlements.map(({ productOfferingId }) => known.offering(productOfferingId));
   if (!offerings.every((offering) => offering !== undefined)) return undefined;
-  const grants = account.entitlements.map((entitlement, index) => ({
+  const grants = entitlements.map((entitlement, index) => ({
     entitlement,
-    isForDevice: isFor(entitlement, deviceId),
+    reason: reasonOf(entitlement, deviceId, now),
     offering: offerings[index] as KeptOffering,
   }));
-  return { refusal, grants, account, device };
+  return { refusal, grants, account, device, ...spanOf(entitlements, now) };
 }
 
-/** Whether everything that it follows from is known as it was. */
-export function holds({ account, device, grants }: Access, known: Known): boolean {
+/** Whether it is right now. */
+export function holds({ account, device, grants, since, until }: Access, known: Known, now: number): boolean {
+  const seconds = now / 1000;
+  if (seconds < since || seconds >= until) return false;
   if (!known.stillKnows(account) || !known.stillKnows(device)) return false;
   return grants.every(({ offering }) => known.stillKnows(offering));
 }
 
-/** Whether a service may be used now. An entitlement that is valid decides before one that is not. */
-export function decideAccess({ refusal, grants }: Access, service: string, now: number): Decision {
+/** Whether a service may be used. An entitlement that is valid decides before one that is not. */
+export function decideAccess({ refusal, grants }: Access, service: string): Decision {
   if (refusal !== null) return { decision: "Deny", reason: refusal };
   let denied: Decision = { decision: "Deny", reason: "NotEntitled" };
-  for (const { entitlement, isForDevice, offering } of grants) {
+  for (const { entitlement, reason, offering } of grants) {
     if (!offering.services?.has(service)) continue;
-    const reason = reasonOf(entitlement, isForDevice, now);
     if (reason === "Entitled") return { decision: "Permit", reason, entitlement };
     if (denied.entitlement === undefined) denied = { decision: "Deny", reason, entitlement };
   }
@@ -93,11 +97,11 @@ export interface Decisions {
   readonly entitlements: readonly HeldEntitlement[];
 }
 
-/** Whether each of many services may be used now. */
-export function decideAll(access: Access, services: readonly string[], now: number): Decisions {
+/** Whether each of many services may be used. */
+export function decideAll(access: Access, services: readonly string[]): Decisions {
   const entitlements = new Set<HeldEntitlement>();
   const decisions = services.map((service) => {
-    const { decision, reason, entitlement } = decideAccess(access, service, now);
+    const { decision, reason, entitlement } = decideAccess(access, service);
     if (entitlement === undefined) return { service, decision, reason };
     entitlements.add(entitlement);
     return { service, decision, reason, entitlementId: entitlement.id };
@@ -115,12 +119,22 @@ function refusalOf(
   return null;
 }
 
-const isFor = ({ deviceIds }: HeldEntitlement, deviceId: string): boolean => deviceIds?.includes(deviceId) ?? true;
-
-function reasonOf({ isActive, from, until }: HeldEntitlement, isForDevice: boolean, now: number): Reason {
+function reasonOf({ isActive, from, until, deviceIds }: HeldEntitlement, deviceId: string, now: number): Reason {
   if (!isActive) return "EntitlementSuspended";
   if (now < from) return "EntitlementNotYetValid";
   if (now >= until) return "EntitlementExpired";
-  if (!isForDevice) return "DeviceLimit";
+  if (deviceIds?.includes(deviceId) === false) return "DeviceLimit";
   return "Entitled";
+}
+
+/** V8 keeps whole numbers to this one in an object itself, and any other in a place of its own. */
+const LAST_SECOND = 2 ** 31 - 1;
+
+/** The whole seconds around `now` in which no entitlement begins or ends to be valid. */
+function spanOf(entitlements: readonly HeldEntitlement[], now: number): Pick<Access, "since" | "until"> {
+  const turns = entitlements.flatMap(({ from, until }) => [from, until]);
+  return {
+    since: Math.ceil(Math.max(0, ...turns.filter((turn) => turn <= now)) / 1000),
+    until: Math.floor(Math.min(LAST_SECOND * 1000, ...turns.filter((turn) => turn > now)) / 1000),
+  };
 }

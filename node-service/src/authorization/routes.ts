@@ -17,18 +17,19 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
   const answer = (
     accessToken: string,
     reply: FastifyReply,
-    decide: (access: Access, now: number) => string,
+    decide: (access: Access) => string,
   ): string | Promise<string> => {
     const at = now();
     const bearer = tokens.bearerOf(accessToken, at);
+    const time = at.getTime();
     return readModel.answer((known) => {
       const { access: former } = bearer;
-      const access = former !== null && holds(former, known) ? former : accessOf(known, bearer);
+      const access = former !== null && holds(former, known, time) ? former : accessOf(known, bearer, time);
       if (access === undefined) return undefined;
       bearer.access = access;
       placeHeaders.set(reply);
       reply.header("content-type", JSON_TYPE);
-      return decide(access, at.getTime());
+      return decide(access);
     });
   };
 
@@ -36,8 +37,8 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
     "/v1/authorize",
     { schema: { body: AuthorizeRequest } },
     ({ body: { accessToken, service } }, reply) =>
-      answer(accessToken, reply, (access, at) => {
-        const decision = decideAccess(access, service, at);
+      answer(accessToken, reply, (access) => {
+        const decision = decideAccess(access, service);
         metrics.authorizations[decision.reason] += 1;
         return answerOf(decision);
       }),
@@ -47,8 +48,8 @@ export function authorizationRoutes(app: FastifyInstance, deps: BoxDeps, placeHe
     "/v1/authorize/list",
     { schema: { body: AuthorizeListRequest } },
     ({ body: { accessToken, services } }, reply) =>
-      answer(accessToken, reply, (access, at) => {
-        const decided = decideAll(access, services, at);
+      answer(accessToken, reply, (access) => {
+        const decided = decideAll(access, services);
         for (const { reason } of decided.decisions) metrics.authorizations[reason] += 1;
         return listAnswerOf(decided);
       }),

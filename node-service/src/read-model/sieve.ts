@@ -7,8 +7,13 @@ export interface Kept {
 /** Whether a value is in its sieve still, and then as if it had been asked for. */
 export function isKept(value: Kept): boolean {
   if (value.mark === "gone") return false;
-  value.mark = "used";
+  use(value);
   return true;
+}
+
+function use(value: Kept): void {
+  // Only read, its memory need not be written back from a cache.
+  if (value.mark !== "used") value.mark = "used";
 }
 
 /**
@@ -16,20 +21,20 @@ export function isKept(value: Kept): boolean {
  * et al., NSDI 2024): a hand goes round from the oldest entry to the newest, spares what was used since it came by
  * last, and takes the rest. A hit costs a mark, and keys that are asked for once do not drive out those in use.
  */
-export class Sieve<V extends Kept> {
+export class Sieve<V extends Kept, K extends string | number = string> {
   readonly #limit: number;
-  readonly #weigh: (value: V, key: string) => number;
+  readonly #weigh: (value: V) => number;
   readonly #onRemoved: (value: V) => void;
-  readonly #values = new Map<string, V>();
+  readonly #values = new Map<K, V>();
   // Made when it is needed: one that stands still would hold every smaller table that the map has outgrown.
-  #hand: MapIterator<[string, V]> | null = null;
+  #hand: MapIterator<[K, V]> | null = null;
   #weight = 0;
 
   /**
    * @param limit in whatever unit the weights are
-   * @param weigh always the same for a value and its key
+   * @param weigh always the same for a value
    */
-  constructor(limit: number, weigh: (value: V, key: string) => number, onRemoved: (value: V) => void = () => {}) {
+  constructor(limit: number, weigh: (value: V) => number, onRemoved: (value: V) => void = () => {}) {
     this.#limit = limit;
     this.#weigh = weigh;
     this.#onRemoved = onRemoved;
@@ -43,24 +48,24 @@ export class Sieve<V extends Kept> {
     return this.#weight;
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     const value = this.#values.get(key);
-    if (value !== undefined) value.mark = "used";
+    if (value !== undefined) use(value);
     return value;
   }
 
   /** Takes a value that was in no sieve before. */
-  set(key: string, value: V): void {
+  set(key: K, value: V): void {
     this.delete(key);
     this.#values.set(key, value);
-    this.#weight += this.#weigh(value, key);
+    this.#weight += this.#weigh(value);
   }
 
-  delete(key: string): void {
+  delete(key: K): void {
     const value = this.#values.get(key);
     if (value === undefined) return;
     this.#values.delete(key);
-    this.#weight -= this.#weigh(value, key);
+    this.#weight -= this.#weigh(value);
     value.mark = "gone";
     this.#onRemoved(value);
   }
@@ -80,7 +85,7 @@ export class Sieve<V extends Kept> {
     }
   }
 
-  #pass(key: string, value: V): void {
+  #pass(key: K, value: V): void {
     if (value.mark === "used") value.mark = "kept";
     else this.delete(key);
   }
