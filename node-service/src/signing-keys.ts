@@ -23,7 +23,7 @@ export interface Identity {
 /** What a valid access token says. */
 export interface AccessClaim {
   readonly identity: Identity;
-  /** In ms since 1970. */
+  /** In seconds since 1970. */
   readonly expiresAt: number;
 }
 
@@ -125,7 +125,7 @@ export class SigningKeys {
     const { iss, sub, device, exp } = claims;
     const isOurs = iss === ISSUER && typeof sub === "string" && typeof device === "string" && typeof exp === "number";
     if (!isOurs || now.getTime() >= exp * 1000) return null;
-    return { identity: { subscriberId: sub, deviceId: device }, expiresAt: exp * 1000, claims, key };
+    return { identity: { subscriberId: sub, deviceId: device }, expiresAt: exp, claims, key };
   }
 }
 

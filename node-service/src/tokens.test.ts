@@ -57,3 +57,15 @@ test("what is not a token is refused and takes no memory, and a token differs fr
   }
   expect(verifier.verified).toBe(11);
 });
+
+test("tokens whose signatures end alike are told apart, and so are short ones", () => {
+  const expiresAt = now.getTime() / 1000 + 60;
+  const verifier: TokenVerifier = {
+    revision: 1,
+    verifyToken: (token) => ({ identity: { ...identity, deviceId: `of ${token}` }, expiresAt }),
+  };
+  const tokens = new Tokens(verifier, MIB);
+  for (const token of ["a.b.cdefghi", "b.a.cdefghi", "a.b.cdefghi", "defghi", "ghi", "", "a.b.cdefghi"]) {
+    expect(tokens.bearerOf(token, now).deviceId).toBe(`of ${token}`);
+  }
+});

@@ -22,7 +22,7 @@ export interface Bearer extends Identity {
 
 interface Verified extends Bearer, Kept {
   readonly token: string;
-  /** In ms since 1970. */
+  /** In seconds since 1970. */
   readonly expiresAt: number;
   readonly revision: number;
 }
@@ -42,8 +42,9 @@ export class Tokens {
   /** Who sent an access token. Throws Problem 401. */
   bearerOf(token: string, now: Date): Bearer {
     const known = this.#verified.get(tagOf(token));
-    if (known?.token !== token || known.revision !== this.#verifier.revision) return this.#verify(token, now);
-    if (now.getTime() < known.expiresAt) return known;
+    if (known === undefined || known.token !== token) return this.#verify(token, now);
+    if (known.revision !== this.#verifier.revision) return this.#verify(token, now);
+    if (now.getTime() < known.expiresAt * 1000) return known;
     throw invalidToken();
   }
 
