@@ -1,3 +1,4 @@
+// The global of that name is an accessor, which shows where boxes wait.
 import { Buffer } from "node:buffer";
 import { hash, timingSafeEqual } from "node:crypto";
 
@@ -28,8 +29,17 @@ export class HmacKey {
     this.#outerBlock = padded(short, 0x5c);
   }
 
-  /** The keyed hash of a text, that is of its UTF-8 bytes. `binary` gives one character for a byte. */
-  of(message: string, encoding: "base64" | "base64url" | "binary"): string {
+  /** The keyed hash of a text, that is of its UTF-8 bytes. */
+  of(message: string, encoding: "base64" | "base64url"): string {
+    return this.#hash(message, encoding);
+  }
+
+  /** The same as 32 bytes. */
+  bytesOf(message: string): Buffer {
+    return Buffer.from(this.#hash(message, "binary"), "binary");
+  }
+
+  #hash(message: string, encoding: "base64" | "base64url" | "binary"): string {
     const room = message.length <= USUAL_BYTES / MOST_BYTES_OF_UNIT ? inner : roomFor(message);
     room.set(this.#innerBlock);
     const length = room.write(message, BLOCK_BYTES);
@@ -41,8 +51,12 @@ export class HmacKey {
 
 /** Whether two texts are the same, without a hint how much of them is. */
 export function isSame(given: string, expected: string): boolean {
-  const [left, right] = [Buffer.from(given), Buffer.from(expected)];
-  return left.length === right.length && timingSafeEqual(left, right);
+  return areSame(Buffer.from(given), Buffer.from(expected));
+}
+
+/** Whether some bytes are the same, without a hint how many of them are. */
+export function areSame(given: Buffer, expected: Buffer): boolean {
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 const roomFor = (message: string): Buffer => Buffer.alloc(BLOCK_BYTES + Buffer.byteLength(message));

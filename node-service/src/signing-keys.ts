@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
-import { timingSafeEqual } from "node:crypto";
 import Type from "typebox";
-import { isSame } from "./hmac.ts";
+import { areSame, isSame } from "./hmac.ts";
 import { type JwsType, signJws, verifyJws } from "./jws.ts";
 import { type Key, type KeySet, parseKeySet, signingKeyOf } from "./key-set.ts";
 
@@ -98,21 +97,19 @@ export class SigningKeys {
 
   /** A keyed hash of texts for one purpose, with the key that signs now. */
   mac(now: Date, purpose: string, ...texts: readonly string[]): Buffer {
-    return bytesOf(macWith(signingKeyOf(this.#set, now), purpose, texts, "binary"));
+    return signingKeyOf(this.#set, now).secret.bytesOf(messageOf(purpose, texts));
   }
 
   /** Whether a keyed hash, or the beginning of one, was made with any of the keys. */
   verifyMac(given: Buffer, purpose: string, ...texts: readonly string[]): boolean {
     if (given.length === 0) return false;
-    return this.#set.signing.some((key) => {
-      const expected = bytesOf(macWith(key, purpose, texts, "binary").slice(0, given.length));
-      return given.length === expected.length && timingSafeEqual(given, expected);
-    });
+    const message = messageOf(purpose, texts);
+    return this.#set.signing.some(({ secret }) => areSame(given, secret.bytesOf(message).subarray(0, given.length)));
   }
 
   /** A keyed hash that stays the same while the signing keys change. */
   decoyMac(purpose: string, ...texts: readonly string[]): Buffer {
-    return bytesOf(macWith(this.#set.decoy, purpose, texts, "binary"));
+    return this.#set.decoy.secret.bytesOf(messageOf(purpose, texts));
   }
 
   #verify(token: string, typ: JwsType, now: Date): Verified | null {
@@ -146,11 +143,10 @@ function issue(
   return { token: signJws(headers[typ], all, secret), expiresIn: seconds };
 }
 
-const standingMac = (key: Key, standing: string): string => macWith(key, "standing", [standing], "base64url");
+const standingMac = ({ secret }: Key, standing: string): string =>
+  secret.of(messageOf("standing", [standing]), "base64url");
 
-function macWith({ secret }: Key, purpose: string, texts: readonly string[], encoding: "base64url" | "binary"): string {
-  const parts = texts.map((text) => `\0${Buffer.byteLength(text)}\0${text}`);
-  return secret.of(purpose + parts.join(""), encoding);
+/** What is hashed for a purpose; no other purpose and texts are written like that. */
+function messageOf(purpose: string, texts: readonly string[]): string {
+  return purpose + texts.map((text) => `\0${Buffer.byteLength(text)}\0${text}`).join("");
 }
-
-const bytesOf = (binary: string): Buffer => Buffer.from(binary, "binary");

@@ -42,8 +42,9 @@ export class Tokens {
   /** Who sent an access token. Throws Problem 401. */
   bearerOf(token: string, now: Date): Bearer {
     const known = this.#verified.get(tagOf(token));
-    if (known === undefined || known.token !== token) return this.#verify(token, now);
-    if (known.revision !== this.#verifier.revision) return this.#verify(token, now);
+    if (known === undefined || known.token !== token || known.revision !== this.#verifier.revision) {
+      return this.#verify(token, now);
+    }
     if (now.getTime() < known.expiresAt * 1000) return known;
     throw invalidToken();
   }

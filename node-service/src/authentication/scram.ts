@@ -67,14 +67,13 @@ export function serverFirst(nonce: string, { salt, iterations }: Credential): st
 export function verifyProof(credential: Credential, first: ClientFirst, final: ClientFinal): string | null {
   const authMessage = `${first.bare},${serverFirst(final.nonce, credential)},${final.withoutProof}`;
   const storedKey = Buffer.from(credential.storedKey, "base64");
-  const clientKey = bytesOf(new HmacKey(storedKey).of(authMessage, "binary"));
+  const clientKey = new HmacKey(storedKey).bytesOf(authMessage);
   for (let index = 0; index < KEY_BYTES; index += 1) clientKey[index] = at(clientKey, index) ^ at(final.proof, index);
-  const holds = timingSafeEqual(bytesOf(hash("sha256", clientKey, "binary")), storedKey);
+  const holds = timingSafeEqual(hash("sha256", clientKey, "buffer"), storedKey);
   if (!holds || final.proof.length !== KEY_BYTES) return null;
   return `v=${new HmacKey(Buffer.from(credential.serverKey, "base64")).of(authMessage, "base64")}`;
 }
 
-const bytesOf = (binary: string): Buffer => Buffer.from(binary, "binary");
 const at = (bytes: Buffer, index: number): number => bytes[index] ?? 0;
 
 /** No proof fits it, as nobody knows what its keys are the hashes of. */

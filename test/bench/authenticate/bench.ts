@@ -56,9 +56,9 @@ export async function bench(): Promise<object> {
   printTable("boxes admitted", subjects, figures);
   const { ours, refreshed, ...peers } = figures;
   return {
-    ...ratios(ours, peers, "per_cpu_s"),
-    ...ratios(ours, peers, "per_service_cpu_s", "", "_without_database"),
-    ...ratios(refreshed, peers, "per_cpu_s", "refreshed_"),
+    ...ratios(ours, peers, "per_cpu_s", (peer) => `ratio_to_${peer}`),
+    ...ratios(ours, peers, "per_service_cpu_s", (peer) => `ratio_to_${peer}_without_database`),
+    ...ratios(refreshed, peers, "per_cpu_s", (peer) => `refreshed_ratio_to_${peer}`),
     ...named(figures),
     population: POPULATION,
     lanes: LANES,
@@ -70,12 +70,8 @@ function ratios(
   ours: Figures,
   peers: Readonly<Record<string, Figures>>,
   per: "per_cpu_s" | "per_service_cpu_s",
-  prefix = "",
-  suffix = "",
+  nameOf: (peer: string) => string,
 ): object {
-  const entries = Object.entries(peers).map(([peer, figures]) => [
-    `${prefix}ratio_to_${peer}${suffix}`,
-    rounded(ours[per] / figures[per]),
-  ]);
+  const entries = Object.entries(peers).map(([peer, figures]) => [nameOf(peer), rounded(ours[per] / figures[per])]);
   return Object.fromEntries(entries);
 }

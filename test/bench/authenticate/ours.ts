@@ -1,42 +1,37 @@
 import { admit, ask } from "../../box/box.ts";
-import { Connection } from "../../box/connection.ts";
+import type { Connection } from "../../box/connection.ts";
+import { inLanes, LaneConnections } from "../boxes/lanes.ts";
 import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
 import type { Subject } from "../boxes/subject.ts";
 
-const TIMEOUT_MS = 10_000;
-
 /** A node that admits boxes: both steps of SCRAM-SHA-256, with a new connection for no box. */
 export function admissions(node: NodeUnderLoad): Subject {
-  const lanes = new Lanes(node.url);
+  const connections = new LaneConnections(node.url);
   return {
     name: "node-service",
     cpu: node.cpu,
     once: async (lane, box) => {
-      await admitAt(lanes.of(lane), box);
+      await admitAt(connections.of(lane), box);
     },
-    [Symbol.asyncDispose]: () => lanes.drop(),
+    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }
 
 /** A node that gives boxes another access token for the refresh token that each kept when it was admitted. */
-export async function refreshes(node: NodeUnderLoad, population: number, lanesAtOnce: number): Promise<Subject> {
-  const lanes = new Lanes(node.url);
+export async function refreshes(node: NodeUnderLoad, population: number, lanes: number): Promise<Subject> {
+  const connections = new LaneConnections(node.url);
   const tokens: string[] = [];
-  let next = 0;
-  const admitSome = async (lane: number): Promise<void> => {
-    for (let box = next++; box < population; box = next++) {
-      tokens[box] = String((await admitAt(lanes.of(lane), box)).refreshToken);
-    }
-  };
-  await Promise.all(Array.from({ length: lanesAtOnce }, (_, lane) => admitSome(lane)));
+  await inLanes(lanes, population, async (lane, box) => {
+    tokens[box] = String((await admitAt(connections.of(lane), box)).refreshToken);
+  });
   return {
     name: "node-service, refreshed",
     cpu: node.cpu,
     once: async (lane, box) => {
-      await ask(lanes.of(lane), "/v1/authenticate/refresh", { refreshToken: tokens[box] });
+      await ask(connections.of(lane), "/v1/authenticate/refresh", { refreshToken: tokens[box] });
     },
-    [Symbol.asyncDispose]: () => lanes.drop(),
+    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }
 
@@ -47,23 +42,4 @@ function admitAt(connection: Connection, box: number): Promise<Record<string, un
     identity,
     () => keys,
   );
-}
-
-/** A connection for each lane. */
-class Lanes {
-  readonly #url: string;
-  readonly #connections: Connection[] = [];
-
-  constructor(url: string) {
-    this.#url = url;
-  }
-
-  of(lane: number): Connection {
-    this.#connections[lane] ??= new Connection(this.#url, TIMEOUT_MS);
-    return this.#connections[lane];
-  }
-
-  async drop(): Promise<void> {
-    await Promise.all(this.#connections.map((connection) => connection.drop()));
-  }
 }

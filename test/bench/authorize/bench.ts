@@ -3,6 +3,7 @@ import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
 import { type BareServer, startBareServer } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
+import { inLanes } from "../boxes/lanes.ts";
 import type { Figures } from "../boxes/measure.ts";
 import type { NodeUnderLoad } from "../boxes/node.ts";
 import { prepareNode } from "../boxes/prepare.ts";
@@ -92,13 +93,9 @@ const radius = (backend: "sql" | "files"): ReturnType<typeof startFreeradius> =>
 
 /** Lets every box of the population ask once. */
 async function onceEach({ once, cpu }: Subject): Promise<{ perSecond: number; perCpuSecond: number }> {
-  let next = 0;
   const before = await cpu();
   const began = performance.now();
-  const inLane = async (lane: number): Promise<void> => {
-    for (let box = next++; box < POPULATION; box = next++) await once(lane, box);
-  };
-  await Promise.all(Array.from({ length: LANES }, (_, lane) => inLane(lane)));
+  await inLanes(LANES, POPULATION, once);
   const perSecond = POPULATION / ((performance.now() - began) / 1000);
   const after = await cpu();
   return { perSecond, perCpuSecond: POPULATION / (after.service + after.database - before.service - before.database) };

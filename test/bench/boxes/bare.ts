@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Connection } from "../../box/connection.ts";
 import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { startCommand } from "../../services/api-server-process.ts";
 import { freePorts } from "../../services/ports.ts";
 import { pin, SUBJECT_CORE } from "./cores.ts";
+import { LaneConnections } from "./lanes.ts";
 import type { Cpu, Subject } from "./subject.ts";
 
 const MAIN = new URL("./bare-main.ts", import.meta.url).pathname;
-const TIMEOUT_MS = 10_000;
 
 /** One request to a bare fastify, and what its answer has to be. */
 export interface BareRequest {
@@ -52,19 +51,18 @@ export async function startBareServer(module: string): Promise<BareServer> {
  */
 export async function startBare(module: string, requests: readonly BareRequest[]): Promise<Subject> {
   const server = await startBareServer(module);
-  const connections: Connection[] = [];
+  const connections = new LaneConnections(`http://127.0.0.1:${server.port}`);
   return {
     name: "bare fastify",
     cpu: server.cpu,
     once: async (lane) => {
-      connections[lane] ??= new Connection(`http://127.0.0.1:${server.port}`, TIMEOUT_MS);
       for (const { path, body } of requests) {
-        const { status } = await connections[lane].post(path, body);
+        const { status } = await connections.of(lane).post(path, body);
         if (status !== 200) throw new Error(`${path} of the bare fastify was answered with ${status}`);
       }
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(connections.map((connection) => connection.drop()));
+      await connections[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
     },
   };

@@ -5,6 +5,7 @@ import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
 import { metricOf } from "../../replication/stack.ts";
 import { requestOf } from "../authorize/routes.ts";
+import { inLanes } from "../boxes/lanes.ts";
 import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
 import { prepareNode } from "../boxes/prepare.ts";
@@ -26,10 +27,11 @@ export async function bench(): Promise<object> {
   const node = await prepareNode(owned, POPULATION);
   const synced = await usageOf(node.pid);
   const asker = owned.use(await askerOf(node));
-  await step("Every box asks once", () => askAll(asker, POPULATION, (index) => index));
+  await step("Every box asks once", () => inLanes(LANES, POPULATION, asker.ask));
   const filled = await usageOf(node.pid);
   const before = await readsOf(node);
-  await step("A tenth of them asks again", () => askAll(asker, AGAIN, () => Math.floor(Math.random() * POPULATION)));
+  const anyBox = (): number => Math.floor(Math.random() * POPULATION);
+  await step("A tenth of them asks again", () => inLanes(LANES, AGAIN, (lane) => asker.ask(lane, anyBox())));
   const after = await readsOf(node);
   await step("It is left alone", () => sleep(SETTLE_MS));
   const settled = await usageOf(node.pid);
@@ -76,14 +78,6 @@ async function askerOf({ url, accessToken }: NodeUnderLoad): Promise<Asker> {
       for (const line of lines) line[Symbol.dispose]();
     },
   };
-}
-
-async function askAll(asker: Asker, count: number, boxAt: (index: number) => number): Promise<void> {
-  let next = 0;
-  const inLane = async (lane: number): Promise<void> => {
-    for (let index = next++; index < count; index = next++) await asker.ask(lane, boxAt(index));
-  };
-  await Promise.all(Array.from({ length: LANES }, (_, lane) => inLane(lane)));
 }
 
 /** Questions that were answered from memory and only after the database was read. */
