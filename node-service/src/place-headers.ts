@@ -1,44 +1,26 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { Head } from "./box-http/route.ts";
 import type { Place } from "./partition/watermark.ts";
-
-declare module "fastify" {
-  interface FastifyReply {
-    /** The place that its headers name. */
-    place: Place | null;
-  }
-}
 
 /** Says in an answer which node it is from, and from which place of the stream. The texts are made once for each place. */
 export class PlaceHeaders {
   readonly #partition: string;
   readonly #at: () => Place;
   #place: Place | null = null;
-  #headers: Readonly<Record<string, string>> = {};
+  #head: Head = [];
 
-  /**
-   * @param app whose answers these are
-   * @param at where the node is now; the same object as long as it is the same place
-   */
-  constructor(app: FastifyInstance, partition: string, at: () => Place) {
-    app.decorateReply("place", null);
+  /** @param at where the node is now; the same object as long as it is the same place */
+  constructor(partition: string, at: () => Place) {
     this.#partition = partition;
     this.#at = at;
   }
 
-  /** Sets the headers to where the node is now. */
-  set(reply: FastifyReply): void {
+  /** The headers for where the node is now. */
+  get now(): Head {
     const place = this.#at();
-    if (place === reply.place) return;
-    reply.place = place;
-    if (place !== this.#place) {
-      const { epoch, sequence } = place;
-      this.#place = place;
-      this.#headers = {
-        "aaa-partition": this.#partition,
-        "aaa-epoch": String(epoch),
-        "aaa-sequence": String(sequence),
-      };
-    }
-    reply.headers(this.#headers);
+    if (place === this.#place) return this.#head;
+    const { epoch, sequence } = place;
+    this.#place = place;
+    this.#head = ["aaa-partition", this.#partition, "aaa-epoch", String(epoch), "aaa-sequence", String(sequence)];
+    return this.#head;
   }
 }

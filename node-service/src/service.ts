@@ -2,7 +2,6 @@ import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
   BY_KEY,
   brokerSettings,
-  closeHttp,
   createHttp,
   createLog,
   createPool,
@@ -25,6 +24,7 @@ import { Admission } from "./admission/admission.ts";
 import { measureQueues } from "./admission/metrics.ts";
 import { deviceLimitOf } from "./admission/settings.ts";
 import { openApiRoute } from "./api/openapi.ts";
+import { BoxEndpoint } from "./box-http/endpoint.ts";
 import { boxRoutes } from "./boxes.ts";
 import { followKeys } from "./key-file.ts";
 import { createMetrics } from "./metrics.ts";
@@ -74,14 +74,6 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   measureReadModel(metrics.registry, readModel);
   const drain = new Drain();
   const log = createLog(env.LOG_LEVEL ?? "info");
-  const app = createHttp({
-    log,
-    drain,
-    registry: metrics.registry,
-    describeErrors,
-    notReady: () => notReady(),
-    limits: LIMITS,
-  });
   const { keys, ...keyFile } = await followKeys(keysFile, log);
   const tokens = new Tokens(keys, memory.tokens);
   // Apart, so that a storm of boxes does not keep the stream from the database.
@@ -104,26 +96,18 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   const admission = new Admission({ deviceLimit, shed: metrics.shed, drain });
   measureQueues(metrics.registry, admission, groupCommit);
   const now = (): Date => new Date();
-  await app.register(async (boxes) => {
-    // Names like __proto__ are for the schemas to refuse, which allow no member that they do not name; to look for them costs more.
-    boxes.addContentTypeParser(
-      "application/json",
-      { parseAs: "string" },
-      boxes.getDefaultJsonParser("ignore", "ignore"),
-    );
-    admission.guard(boxes);
-    await boxes.register(boxRoutes({ keys, tokens, partition, readModel, metrics, now }));
-    await boxes.register(
-      accountingRoutes({
-        admission,
-        groupCommit,
-        tokens,
-        partition,
-        metrics,
-        onAccepted: wake.ring,
-        now,
-      }),
-    );
+  const endpoint = new BoxEndpoint({ admission, drain, log, describeErrors, bodyBytes: LIMITS.bodyBytes }, [
+    boxRoutes({ keys, tokens, partition, readModel, metrics, now }),
+    accountingRoutes({ groupCommit, tokens, partition, metrics, onAccepted: wake.ring, now }),
+  ]);
+  const app = createHttp({
+    log,
+    drain,
+    registry: metrics.registry,
+    describeErrors,
+    notReady,
+    limits: LIMITS,
+    ahead: endpoint,
   });
   await app.register(partitionRoute(probePool, partition));
   await app.register(openApiRoute);
@@ -155,7 +139,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
     drain: drain.begin,
     async stop() {
       keyFile.stop();
-      await closeHttp(app);
+      await drain.close(app);
       const left = await drained(sessionPool, DRAIN_MS);
       if (left !== 0) log.warn({ records: left }, "stops with accounting records that are not delivered");
       stopping.abort();

@@ -2,7 +2,6 @@ import { DEFAULT_OSS_EXCHANGE, describeErrors } from "@aaa-cluster/contract";
 import {
   BY_KEY,
   brokerSettings,
-  closeHttp,
   createHttp,
   createLog,
   createPool,
@@ -97,7 +96,7 @@ export async function startOssService(env: Env): Promise<OssService> {
     url,
     drain: drain.begin,
     async stop() {
-      await closeHttp(app);
+      await drain.close(app);
       stopping.abort();
       await working;
       await Promise.all([pool, provisioningPool, notesPool].map((each) => each.end()));

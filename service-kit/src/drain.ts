@@ -29,11 +29,12 @@ export class Drain {
       done();
     });
   }
-}
 
-/** Stops to accept connections and answers what was asked, for 10 s at most; then whatever is still open is cut. */
-export async function closeHttp(app: FastifyInstance): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS);
-  await app.close();
-  clearTimeout(cut);
+  /** Stops to accept connections and answers what was asked, for 10 s at most; then whatever is still open is cut. */
+  async close(app: FastifyInstance): Promise<void> {
+    this.begin();
+    const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS);
+    await app.close();
+    clearTimeout(cut);
+  }
 }

@@ -23,12 +23,15 @@ export const STREAMING: HttpLimits = {
 
 // How often Node looks for requests that take too long, as a part of that time.
 const CHECKS = 4;
+/** How long a connection may be silent between two requests: longer than a gateway lets one. */
+const KEEP_ALIVE_MS = 72_000;
 
 /** The limits as Node's server takes them. */
 export function serverOptions({ headersMs, requestMs }: HttpLimits): ServerOptions {
   return {
     headersTimeout: headersMs,
     requestTimeout: requestMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: Math.ceil(headersMs / CHECKS),
   };
 }

@@ -1,3 +1,4 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import type { Registry } from "prom-client";
 import type { TSchema } from "typebox";
@@ -15,21 +16,37 @@ export interface HttpOptions {
   readonly drain: Drain;
   /** Why the service cannot serve now, or null when it can. */
   readonly notReady: () => Promise<string | null>;
-  /** Turns validation errors of a TypeBox schema into lines for the caller. */
-  readonly describeErrors: (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
+  readonly describeErrors: DescribeErrors;
   /** By default those of a service that is sent long streams. */
   readonly limits?: HttpLimits;
+  /** Whoever is asked before fastify is: by default nobody. */
+  readonly ahead?: Ahead;
 }
+
+/** Answers some requests without fastify, where that would take longer than the answer. */
+export interface Ahead {
+  /** The class of all requests of the server. */
+  readonly IncomingMessage?: typeof IncomingMessage;
+  /** Takes a request, or leaves it and returns false. */
+  take(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+const NOBODY: Ahead = { take: () => false };
+
+/** Turns validation errors of a TypeBox schema into lines for the caller. */
+export type DescribeErrors = (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
 
 /**
  * An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. Fastify is given no
  * log: with one it listens to the end of every request, which costs as much as to decide whether a box may watch.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { log, registry, drain, notReady, describeErrors, limits = STREAMING } = options;
+  const { log, registry, drain, notReady, describeErrors, limits = STREAMING, ahead = NOBODY } = options;
   const app = fastify({
-    http: serverOptions(limits),
-    requestTimeout: limits.requestMs,
+    serverFactory: (handler) =>
+      createServer({ ...serverOptions(limits), IncomingMessage: ahead.IncomingMessage }, (request, response) => {
+        if (!ahead.take(request, response)) handler(request, response);
+      }),
     bodyLimit: limits.bodyBytes,
     clientErrorHandler: refuseClient,
     // What comes before any route, as a path that cannot be decoded.
@@ -42,11 +59,10 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.server.maxConnections = limits.connections;
 
   app.setValidatorCompiler<TSchema>(({ schema }) => {
-    const validator = Compile(schema);
+    const problemIn = checkerOf(schema, describeErrors);
     return (value) => {
-      if (validator.Check(value)) return { value };
-      const errors = describeErrors(validator.Errors(value));
-      return { error: new Problem(400, "invalid-request", "the request does not have the expected form", errors) };
+      const error = problemIn(value);
+      return error === null ? { value } : { error };
     };
   });
 
@@ -65,6 +81,16 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   });
   app.get("/metrics", async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   return app;
+}
+
+/** Finds what is wrong with a value that should be of a schema, or null. */
+export function checkerOf(schema: TSchema, describeErrors: DescribeErrors): (value: unknown) => Problem | null {
+  const validator = Compile(schema);
+  return (value) => {
+    if (validator.Check(value)) return null;
+    const errors = describeErrors(validator.Errors(value));
+    return new Problem(400, "invalid-request", "the request does not have the expected form", errors);
+  };
 }
 
 function answerProblem(reply: FastifyReply, problem: Problem): FastifyReply {

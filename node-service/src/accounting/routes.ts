@@ -1,8 +1,7 @@
 import { AccountingRecord, AccountingReport, recordIdOf, reportFaults } from "@aaa-cluster/contract";
 import { Problem } from "@aaa-cluster/service-kit";
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
-import type { Admission } from "../admission/admission.ts";
+import { type BoxRoutes, boxRoute } from "../box-http/route.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { neverSynced } from "../partition/staleness.ts";
@@ -30,7 +29,6 @@ export const AccountingListRequest = Type.Object(
 export const AcceptedRecords = Type.Object({ recordIds: Type.Array(AccountingRecord.properties.recordId) });
 
 export interface AccountingRouteDeps {
-  readonly admission: Admission;
   readonly groupCommit: GroupCommit;
   readonly tokens: Tokens;
   readonly partition: Partition;
@@ -44,8 +42,9 @@ export interface AccountingRouteDeps {
  * Takes accounting records from boxes. A 2xx means: committed here, and OSS will get each once. It takes no knowledge of
  * subscribers but the token, so a node that is behind takes records too, also of one that was suspended meanwhile.
  */
-export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstance) => Promise<void> {
-  const { admission, groupCommit, tokens, partition, metrics, onAccepted, now } = deps;
+export function accountingRoutes(deps: AccountingRouteDeps): BoxRoutes {
+  const { groupCommit, tokens, partition, metrics, onAccepted, now } = deps;
+  const head = ["aaa-partition", partition.name];
 
   /** The ids of records that are all committed, however often they were sent. Throws Problem when one is not. */
   const acceptAll = async (accessToken: string, reports: readonly AccountingReport[]): Promise<string[]> => {
@@ -64,33 +63,24 @@ export function accountingRoutes(deps: AccountingRouteDeps): (app: FastifyInstan
     return records.map(({ recordId }) => recordId);
   };
 
-  return async (app) => {
-    app.addHook("onRequest", (_request, reply, done) => {
-      if (groupCommit.isFull) return admission.shed(reply, "accounting");
+  return {
+    refusal: () => {
+      if (groupCommit.isFull) return "accounting";
       // Before that the tables may not be there.
-      if (!partition.everSynced) return done(neverSynced());
-      reply.header("aaa-partition", partition.name);
-      done();
-    });
-
-    app.post<{ Body: Type.Static<typeof AccountingRequest> }>(
-      "/v1/accounting",
-      { schema: { body: AccountingRequest, response: { 200: AcceptedRecord } } },
-      async ({ body: { accessToken, ...report } }) => {
+      return partition.everSynced ? null : neverSynced();
+    },
+    head: () => head,
+    routes: [
+      boxRoute("/v1/accounting", AccountingRequest, async ({ accessToken, ...report }) => {
         refuse(reportFaults(report));
         const [recordId] = await acceptAll(accessToken, [report]);
         return { recordId };
-      },
-    );
-
-    app.post<{ Body: Type.Static<typeof AccountingListRequest> }>(
-      "/v1/accounting/list",
-      { schema: { body: AccountingListRequest, response: { 200: AcceptedRecords } } },
-      async ({ body: { accessToken, records } }) => {
+      }),
+      boxRoute("/v1/accounting/list", AccountingListRequest, async ({ accessToken, records }) => {
         refuse(records.flatMap((report, index) => reportFaults(report).map((fault) => faultAt(index, fault))));
         return { recordIds: await acceptAll(accessToken, records) };
-      },
-    );
+      }),
+    ],
   };
 }
 

@@ -1,5 +1,5 @@
+import type { ServerResponse } from "node:http";
 import type { Drain } from "@aaa-cluster/service-kit";
-import type { FastifyInstance, FastifyReply, RouteHandlerMethod } from "fastify";
 import type { Counter } from "prom-client";
 import { boxOf, type DeviceLimit } from "./device-limit.ts";
 import { Pause } from "./pause.ts";
@@ -39,52 +39,17 @@ export class Admission {
     return this.#inProgress;
   }
 
-  /** Guards the routes that are registered with `app` from now on, and no others: probes and metrics are answered always. */
-  guard(app: FastifyInstance): void {
-    app.addHook("onRequest", (_request, reply, done) => {
-      const reason = this.#overload();
-      if (reason === null) done();
-      else this.shed(reply, reason);
-    });
-    app.addHook("onRoute", (route) => {
-      route.handler = this.#counted(route.handler);
-    });
-  }
-
-  /** Around the handler, when the body is there: whoever sends it slowly takes nobody's place. */
-  #counted(handler: RouteHandlerMethod): RouteHandlerMethod {
-    const begin = (body: unknown): void => this.#limit(body);
-    const wait = (answer: Promise<unknown>): void => this.#wait(answer);
-    return function (request, reply) {
-      begin(request.body);
-      const answer = handler.call(this, request, reply);
-      if (answer instanceof Promise) wait(answer);
-      return answer;
-    };
-  }
-
-  #limit(body: unknown): void {
-    const box = boxOf(body);
-    const tooEarlyMs = box === null ? 0 : this.#deps.deviceLimit.take(box, performance.now());
-    if (tooEarlyMs === 0) return;
-    this.#deps.shed.inc({ reason: "device" });
-    throw tooManyRequests(tooEarlyMs / 1000);
-  }
-
-  #wait(answer: Promise<unknown>): void {
-    this.#inProgress += 1;
-    const end = (): void => {
-      this.#inProgress -= 1;
-    };
-    answer.then(end, end);
+  /** Why there is no time for one request more, or null. */
+  overload(): ShedReason | null {
+    if (this.#turn.take() > LONGEST_TURN_MS) return "turn";
+    return this.#inProgress >= MOST_IN_PROGRESS ? "in-progress" : null;
   }
 
   /** Answers at once, without a look at the body. */
-  shed(reply: FastifyReply, reason: ShedReason): void {
+  shed(response: ServerResponse, reason: ShedReason): void {
     const { shed, drain } = this.#deps;
     shed.inc({ reason });
-    reply.hijack();
-    reply.raw
+    response
       .writeHead(503, {
         "content-type": "application/problem+json",
         "content-length": this.#body.length,
@@ -92,11 +57,24 @@ export class Admission {
         ...(drain.began ? { connection: "close" } : {}),
       })
       .end(this.#body);
-    if (!drain.began) this.#pause.add(reply.request.raw.socket);
+    if (!drain.began) this.#pause.add(response.req.socket);
   }
 
-  #overload(): ShedReason | null {
-    if (this.#turn.take() > LONGEST_TURN_MS) return "turn";
-    return this.#inProgress >= MOST_IN_PROGRESS ? "in-progress" : null;
+  /** Takes a request of the box whose body it is, when that has come: whoever sends it slowly takes nobody's place. Throws Problem 429. */
+  limit(body: unknown): void {
+    const box = boxOf(body);
+    const tooEarlyMs = box === null ? 0 : this.#deps.deviceLimit.take(box, performance.now());
+    if (tooEarlyMs === 0) return;
+    this.#deps.shed.inc({ reason: "device" });
+    throw tooManyRequests(tooEarlyMs / 1000);
+  }
+
+  /** Counts a request as one in progress until its answer is there. */
+  wait(answer: Promise<unknown>): void {
+    this.#inProgress += 1;
+    const end = (): void => {
+      this.#inProgress -= 1;
+    };
+    answer.then(end, end);
   }
 }

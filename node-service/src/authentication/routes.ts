@@ -1,5 +1,5 @@
 import { Problem } from "@aaa-cluster/service-kit";
-import type { FastifyInstance } from "fastify";
+import { type BoxRoute, boxRoute } from "../box-http/route.ts";
 import type { BoxDeps } from "../boxes.ts";
 import { accountOf } from "../reads.ts";
 import type { IssuedToken } from "../signing-keys.ts";
@@ -24,13 +24,11 @@ import { issueNonce, NONCE_ACCEPTED_MS, verifyNonce } from "./server-nonce.ts";
 import { UsedNonces } from "./used-nonces.ts";
 
 /** Admits boxes: SCRAM-SHA-256 in two steps, each of which may come to another node. */
-export function authenticationRoutes(app: FastifyInstance, { readModel, keys, metrics, now }: BoxDeps): void {
+export function authenticationRoutes({ readModel, keys, metrics, now }: BoxDeps): BoxRoute[] {
   const used = new UsedNonces(NONCE_ACCEPTED_MS);
 
-  app.post<{ Body: ChallengeRequest }>(
-    "/v1/authenticate/challenge",
-    { schema: { body: ChallengeRequest } },
-    async ({ body: { deviceId, clientFirst } }): Promise<Challenge> => {
+  return [
+    boxRoute("/v1/authenticate/challenge", ChallengeRequest, async ({ deviceId, clientFirst }): Promise<Challenge> => {
       const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
       const { subscriberId, nonce } = first;
       const { subscriber } = await readModel.answer(accountOf(subscriberId, deviceId));
@@ -38,37 +36,33 @@ export function authenticationRoutes(app: FastifyInstance, { readModel, keys, me
       const decoy = decoyCredential(keys, subscriberId);
       const serverPart = issueNonce(keys, { clientNonce: nonce, subscriberId, deviceId }, now());
       return { serverFirst: serverFirst(nonce + serverPart, subscriber?.credential ?? decoy) };
-    },
-  );
+    }),
 
-  app.post<{ Body: AuthenticateRequest }>(
-    "/v1/authenticate",
-    { schema: { body: AuthenticateRequest } },
-    async ({ body: { deviceId, macAddress, clientFirst, clientFinal } }): Promise<Admission> => {
-      const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
-      const final = parseClientFinal(clientFinal) ?? refuseMessage("clientFinal", "c=biws,r=<nonce>,p=<proof>");
-      const { subscriberId, nonce: clientNonce } = first;
-      const identity = { subscriberId, deviceId };
-      const account = await readModel.answer(accountOf(subscriberId, deviceId));
-      const signature = verifyProof(account.subscriber?.credential ?? NOBODYS_CREDENTIAL, first, final);
-      const nonce = verifyNonce(keys, final.nonce, { clientNonce, ...identity }, now());
-      const box = isBoundTo(account, macAddress) ? admitted(account, identity) : null;
-      // One answer for every cause, so that nobody learns which names exist.
-      if (signature === null || nonce === null || box === null || !used.use(nonce, now())) {
-        metrics.authentications.inc({ result: "refused" });
-        throw new Problem(401, "authentication-failed", "the subscriber, its device or the proof is not accepted");
-      }
-      metrics.authentications.inc({ result: "accepted" });
-      const refresh = keys.issueRefreshToken(identity, box.standing, now());
-      const { token: refreshToken, expiresIn: refreshExpiresIn } = refresh;
-      return { serverFinal: signature, ...grant(keys.issueToken(identity, now())), refreshToken, refreshExpiresIn };
-    },
-  );
+    boxRoute(
+      "/v1/authenticate",
+      AuthenticateRequest,
+      async ({ deviceId, macAddress, clientFirst, clientFinal }): Promise<Admission> => {
+        const first = parseClientFirst(clientFirst) ?? refuseMessage("clientFirst", "n,,n=<subscriberId>,r=<nonce>");
+        const final = parseClientFinal(clientFinal) ?? refuseMessage("clientFinal", "c=biws,r=<nonce>,p=<proof>");
+        const { subscriberId, nonce: clientNonce } = first;
+        const identity = { subscriberId, deviceId };
+        const account = await readModel.answer(accountOf(subscriberId, deviceId));
+        const signature = verifyProof(account.subscriber?.credential ?? NOBODYS_CREDENTIAL, first, final);
+        const nonce = verifyNonce(keys, final.nonce, { clientNonce, ...identity }, now());
+        const box = isBoundTo(account, macAddress) ? admitted(account, identity) : null;
+        // One answer for every cause, so that nobody learns which names exist.
+        if (signature === null || nonce === null || box === null || !used.use(nonce, now())) {
+          metrics.authentications.inc({ result: "refused" });
+          throw new Problem(401, "authentication-failed", "the subscriber, its device or the proof is not accepted");
+        }
+        metrics.authentications.inc({ result: "accepted" });
+        const refresh = keys.issueRefreshToken(identity, box.standing, now());
+        const { token: refreshToken, expiresIn: refreshExpiresIn } = refresh;
+        return { serverFinal: signature, ...grant(keys.issueToken(identity, now())), refreshToken, refreshExpiresIn };
+      },
+    ),
 
-  app.post<{ Body: RefreshRequest }>(
-    "/v1/authenticate/refresh",
-    { schema: { body: RefreshRequest } },
-    async ({ body: { refreshToken } }): Promise<AccessGrant> => {
+    boxRoute("/v1/authenticate/refresh", RefreshRequest, async ({ refreshToken }): Promise<AccessGrant> => {
       const claim = keys.verifyRefreshToken(refreshToken, now());
       const box = claim && admitted(await readModel.answer(accountOf(claim.subscriberId, claim.deviceId)), claim);
       if (claim === null || box === null || !claim.standsAt(box.standing)) {
@@ -77,8 +71,8 @@ export function authenticationRoutes(app: FastifyInstance, { readModel, keys, me
       }
       metrics.authentications.inc({ result: "refreshed" });
       return grant(keys.issueToken(claim, now()));
-    },
-  );
+    }),
+  ];
 }
 
 const grant = ({ token, expiresIn }: IssuedToken): AccessGrant => ({

@@ -17,10 +17,14 @@ export const reasons = [
 export type Reason = (typeof reasons)[number];
 
 export interface Decision {
-  readonly decision: "Permit" | "Deny";
   readonly reason: Reason;
   /** The entitlement that decided, when there is one. */
   readonly entitlement?: HeldEntitlement;
+}
+
+/** Only one reason permits. */
+export function verdictOf(reason: Reason): "Permit" | "Deny" {
+  return reason === "Entitled" ? "Permit" : "Deny";
 }
 
 /** What a box may use as long as what it follows from is known and no entitlement begins or ends to be valid. */
@@ -75,12 +79,12 @@ export function holds({ account, device, grants, since, until }: Access, known: 
 
 /** Whether a service may be used. An entitlement that is valid decides before one that is not. */
 export function decideAccess({ refusal, grants }: Access, service: string): Decision {
-  if (refusal !== null) return { decision: "Deny", reason: refusal };
-  let denied: Decision = { decision: "Deny", reason: "NotEntitled" };
+  if (refusal !== null) return { reason: refusal };
+  let denied: Decision = { reason: "NotEntitled" };
   for (const { entitlement, reason, offering } of grants) {
     if (!offering.services?.has(service)) continue;
-    if (reason === "Entitled") return { decision: "Permit", reason, entitlement };
-    if (denied.entitlement === undefined) denied = { decision: "Deny", reason, entitlement };
+    if (reason === "Entitled") return { reason, entitlement };
+    if (denied.entitlement === undefined) denied = { reason, entitlement };
   }
   return denied;
 }
@@ -89,7 +93,7 @@ export interface Decisions {
   /** In the order in which the services were asked for. */
   readonly decisions: readonly {
     readonly service: string;
-    readonly decision: Decision["decision"];
+    readonly decision: ReturnType<typeof verdictOf>;
     readonly reason: Reason;
     readonly entitlementId?: string;
   }[];
@@ -101,10 +105,11 @@ export interface Decisions {
 export function decideAll(access: Access, services: readonly string[]): Decisions {
   const entitlements = new Set<HeldEntitlement>();
   const decisions = services.map((service) => {
-    const { decision, reason, entitlement } = decideAccess(access, service);
-    if (entitlement === undefined) return { service, decision, reason };
+    const { reason, entitlement } = decideAccess(access, service);
+    const decided = { service, decision: verdictOf(reason), reason };
+    if (entitlement === undefined) return decided;
     entitlements.add(entitlement);
-    return { service, decision, reason, entitlementId: entitlement.id };
+    return { ...decided, entitlementId: entitlement.id };
   });
   return { decisions, entitlements: [...entitlements] };
 }

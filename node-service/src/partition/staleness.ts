@@ -5,6 +5,8 @@ import type { Place } from "./watermark.ts";
 const STALE_READS = ["Serve", "Refuse"] as const;
 const MAX_LAG_SECONDS = 30;
 const DAY_SECONDS = 86_400;
+/** How often OSS says where the stream is. */
+const RETRY_AFTER_SECONDS = 5;
 
 /** When a node counts as behind, and whether it answers boxes even so. */
 export interface StalenessLimit {
@@ -47,9 +49,9 @@ export function regressOf({ sequence }: Place, minSequence: bigint): Problem | n
 }
 
 export function neverSynced(): Problem {
-  return new Problem(503, "not-synced", "this node has no data yet; ask another one");
+  return new Problem(503, "not-synced", "this node has no data yet; ask another one", [], RETRY_AFTER_SECONDS);
 }
 
 function stale(how: string): Problem {
-  return new Problem(503, "behind", `this node ${how}; ask another one`);
+  return new Problem(503, "behind", `this node ${how}; ask another one`, [], RETRY_AFTER_SECONDS);
 }
