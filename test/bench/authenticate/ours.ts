@@ -5,33 +5,49 @@ import type { NodeUnderLoad } from "../boxes/node.ts";
 import { boxOfPopulation } from "../boxes/population.ts";
 import type { Subject } from "../boxes/subject.ts";
 
-/** A node that admits boxes: both steps of SCRAM-SHA-256, with a new connection for no box. */
-export function admissions(node: NodeUnderLoad): Subject {
-  const connections = new LaneConnections(node.url);
-  return {
-    name: "node-service",
-    cpu: node.cpu,
-    once: async (lane, box) => {
-      await admitAt(connections.of(lane), box);
-    },
-    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
-  };
+export interface Admissions {
+  /** Both steps of SCRAM-SHA-256. */
+  readonly ours: Subject;
+  /** Another access token for the refresh token that each box kept when it was admitted. */
+  readonly refreshed: Subject;
 }
 
-/** A node that gives boxes another access token for the refresh token that each kept when it was admitted. */
-export async function refreshes(node: NodeUnderLoad, population: number, lanes: number): Promise<Subject> {
-  const connections = new LaneConnections(node.url);
+/**
+ * A node that admits boxes in two ways, with a new connection for no box. Each box has been admitted once before it is measured. Both ways
+ * are renewed together, with `ours`.
+ */
+export async function admissions(node: NodeUnderLoad, population: number, lanes: number): Promise<Admissions> {
+  let connections = new LaneConnections(node.url);
   const tokens: string[] = [];
-  await inLanes(lanes, population, async (lane, box) => {
-    tokens[box] = String((await admitAt(connections.of(lane), box)).refreshToken);
-  });
+  const admitAll = (): Promise<void> =>
+    inLanes(lanes, population, async (lane, box) => {
+      tokens[box] = String((await admitAt(connections.of(lane), box)).refreshToken);
+    });
+  const close = (): Promise<void> => connections[Symbol.asyncDispose]();
+  await admitAll();
   return {
-    name: "node-service, refreshed",
-    cpu: node.cpu,
-    once: async (lane, box) => {
-      await ask(connections.of(lane), "/v1/authenticate/refresh", { refreshToken: tokens[box] });
+    ours: {
+      name: "node-service",
+      cpu: node.cpu,
+      once: async (lane, box) => {
+        await admitAt(connections.of(lane), box);
+      },
+      renew: async () => {
+        await close();
+        await node.restart();
+        connections = new LaneConnections(node.url);
+        await admitAll();
+      },
+      [Symbol.asyncDispose]: close,
     },
-    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
+    refreshed: {
+      name: "node-service, refreshed",
+      cpu: node.cpu,
+      once: async (lane, box) => {
+        await ask(connections.of(lane), "/v1/authenticate/refresh", { refreshToken: tokens[box] });
+      },
+      [Symbol.asyncDispose]: async () => {},
+    },
   };
 }
 

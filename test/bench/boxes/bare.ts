@@ -50,20 +50,28 @@ export async function startBareServer(module: string): Promise<BareServer> {
  * @param requests what is sent one after the other for one box, and has to be answered with 200
  */
 export async function startBare(module: string, requests: readonly BareRequest[]): Promise<Subject> {
-  const server = await startBareServer(module);
-  const connections = new LaneConnections(`http://127.0.0.1:${server.port}`);
+  const start = async () => {
+    const server = await startBareServer(module);
+    return { server, connections: new LaneConnections(`http://127.0.0.1:${server.port}`) };
+  };
+  let bare = await start();
+  const close = async (): Promise<void> => {
+    await bare.connections[Symbol.asyncDispose]();
+    await bare.server[Symbol.asyncDispose]();
+  };
   return {
     name: "bare fastify",
-    cpu: server.cpu,
+    cpu: () => bare.server.cpu(),
     once: async (lane) => {
       for (const { path, body } of requests) {
-        const { status } = await connections.of(lane).post(path, body);
+        const { status } = await bare.connections.of(lane).post(path, body);
         if (status !== 200) throw new Error(`${path} of the bare fastify was answered with ${status}`);
       }
     },
-    [Symbol.asyncDispose]: async () => {
-      await connections[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
+    renew: async () => {
+      await close();
+      bare = await start();
     },
+    [Symbol.asyncDispose]: close,
   };
 }

@@ -8,9 +8,13 @@ export interface Comparison extends Load {
   readonly warmUpSeconds: number;
 }
 
+/** How long one subject is measured until the next one is. */
+const TURN_SECONDS = 1;
+
 /**
- * Measures subjects in turns, so that what else the machine does falls on all of them. One that can be renewed is so for each round.
- * @returns for each subject the medians of its rounds
+ * Measures subjects in turns of a second, so that what else the machine does falls on all of them. One that can be renewed is so for each
+ * round, of which each subject has as many seconds as the load says.
+ * @returns for each subject the medians of its turns
  */
 export async function compare<K extends string>(
   subjects: Readonly<Record<K, Subject>>,
@@ -21,18 +25,19 @@ export async function compare<K extends string>(
     subject,
     figures: [] as Figures[],
   }));
-  const warmUp = (subject: Subject): Promise<unknown> =>
-    step(`Warm up ${subject.name}`, () => measure(subject, { ...load, seconds: warmUpSeconds }));
-  for (const { subject } of all) await warmUp(subject);
+  const names = all.map(({ subject }) => subject.name).join(", ");
   for (let round = 1; round <= rounds; round += 1) {
-    for (const { subject, figures } of all) {
-      const { renew } = subject;
-      if (round > 1 && renew !== undefined) {
-        await step(`Renew ${subject.name}`, renew);
-        await warmUp(subject);
-      }
-      figures.push(await step(`Round ${round}: ${subject.name}`, () => measure(subject, load)));
+    for (const { subject } of all) {
+      const { name, renew } = subject;
+      if (round > 1 && renew !== undefined) await step(`Renew ${name}`, renew);
+      await step(`Warm up ${name}`, () => measure(subject, { ...load, seconds: warmUpSeconds }));
     }
+    await step(`Round ${round}: ${names} in turns`, async () => {
+      for (let seconds = 0; seconds < load.seconds; seconds += TURN_SECONDS) {
+        for (const { subject, figures } of all)
+          figures.push(await measure(subject, { ...load, seconds: TURN_SECONDS }));
+      }
+    });
   }
   return Object.fromEntries(all.map(({ key, figures }) => [key, medians(figures)])) as Record<K, Figures>;
 }

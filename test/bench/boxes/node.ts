@@ -2,7 +2,7 @@ import type { Identity } from "../../../node-service/src/signing-keys.ts";
 import { cpuSecondsOfTree } from "../../lib/process-tree.ts";
 import { until } from "../../lib/until.ts";
 import { ServiceProcess } from "../../replication/fuzz/service-process.ts";
-import { Stack } from "../../replication/stack.ts";
+import { query, Stack } from "../../replication/stack.ts";
 import type { Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { pin, SUBJECT_CORE } from "./cores.ts";
@@ -44,7 +44,8 @@ export async function startNode(
   const oss = owned.use(new ServiceProcess("oss-0", "oss-service", stack.ossEnv("oss-0")));
   await oss.start();
 
-  const env = { ...stack.nodeEnv("tv-aaa-0", await stack.database(server)), NODE_ENV: "production" };
+  const database = await stack.database(server);
+  const env = { ...stack.nodeEnv("tv-aaa-0", database), NODE_ENV: "production" };
   const node = owned.use(new ServiceProcess("tv-aaa-0", "node-service", env));
   const start = async (): Promise<void> => {
     await node.start();
@@ -52,6 +53,8 @@ export async function startNode(
     await pin(node.pid, SUBJECT_CORE);
   };
   await start();
+  // So that autovacuum does not do so while it is measured.
+  await query(database, "vacuum analyze");
   await pin(server.pid, SUBJECT_CORE);
   const kept = owned.move();
   return {
