@@ -4,8 +4,9 @@ import { Identifier, Timestamp } from "./decimal.ts";
 import { ContractError, describeErrors, parseJson } from "./errors.ts";
 
 /** RFC 2866 section 5.1, and of RFC 6733 section 9.8.1 the Event: something that happened once and has no session. */
-export const AcctStatusType = Type.Enum(["Start", "Interim-Update", "Stop", "Event"]);
-export type AcctStatusType = Type.Static<typeof AcctStatusType>;
+export const acctStatusTypes = ["Start", "Interim-Update", "Stop", "Event"] as const;
+export const AcctStatusType = Type.Enum([...acctStatusTypes]);
+export type AcctStatusType = (typeof acctStatusTypes)[number];
 
 /** Why a session ended: the values of RFC 2866 section 5.10. */
 export const AcctTerminateCause = Type.Enum([

@@ -1,7 +1,10 @@
+import { type AcctStatusType, acctStatusTypes } from "@aaa-cluster/contract";
 import { BATCH_SIZES, readGauges, SECONDS, type Tally, tally } from "@aaa-cluster/service-kit";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type Reason, reasons } from "./authorization/access.ts";
 import type { Partition } from "./partition/partition.ts";
+
+const authenticationResults = ["accepted", "refused", "refreshed", "refresh-refused"] as const;
 
 export interface Metrics {
   readonly registry: Registry;
@@ -14,10 +17,10 @@ export interface Metrics {
   readonly unknownEntities: Counter;
   readonly resyncs: Counter<"reason">;
   readonly proofs: Counter<"result">;
-  readonly authentications: Counter<"result">;
+  readonly authentications: Tally<(typeof authenticationResults)[number]>;
   readonly authorizations: Tally<Reason>;
   readonly shed: Counter<"reason">;
-  readonly accounting: Counter<"acct_status_type">;
+  readonly accounting: Tally<AcctStatusType>;
   readonly accountingGroupSize: Histogram;
   readonly accountingCommitSeconds: Histogram;
   readonly accountingRefused: Counter;
@@ -89,9 +92,12 @@ export function createMetrics(
     ),
     proofs: counter("aaa_node_proofs_total", "Comparisons of this node's content digest with that of OSS", ["result"]),
     resyncs: counter("aaa_node_resyncs_total", "Snapshots asked for", ["reason"]),
-    authentications: counter("aaa_node_authentications_total", "Second steps of authentication, and refreshed tokens", [
-      "result",
-    ]),
+    authentications: tally(registry, {
+      name: "aaa_node_authentications_total",
+      help: "Second steps of authentication, and refreshed tokens",
+      label: "result",
+      values: authenticationResults,
+    }),
     authorizations: tally(registry, {
       name: "aaa_node_authorizations_total",
       help: "Authorizations",
@@ -99,7 +105,12 @@ export function createMetrics(
       values: reasons,
     }),
     shed: counter("aaa_node_shed_total", "Requests of boxes that were refused so that others are served", ["reason"]),
-    accounting: counter("aaa_node_accounting_records_total", "Accounting records accepted", ["acct_status_type"]),
+    accounting: tally(registry, {
+      name: "aaa_node_accounting_records_total",
+      help: "Accounting records accepted",
+      label: "acct_status_type",
+      values: acctStatusTypes,
+    }),
     accountingGroupSize: histogram(
       "aaa_node_accounting_group_size",
       "Accounting records that are committed together",
