@@ -38,7 +38,7 @@ export type DescribeErrors = (errors: ReturnType<ReturnType<typeof Compile>["Err
 
 /**
  * An HTTP server with what every service has: /livez, /readyz, /metrics, TypeBox validation, problem answers. Fastify is given no
- * log: with one it listens to the end of every request, which costs as much as to decide whether a box may watch.
+ * log: with one it listens to the end of every request.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
   const { log, registry, drain, notReady, describeErrors, limits = STREAMING, ahead = NOBODY } = options;
