@@ -93,7 +93,7 @@ export async function startNodeService(env: Env): Promise<NodeService> {
   };
   const wake = new Wake();
   const groupCommit = new GroupCommit({ pool: accountingPool, timeoutMs, metrics, log });
-  const admission = new Admission({ deviceLimit, shed: metrics.shed, drain });
+  const admission = new Admission({ deviceLimit, shed: metrics.shed });
   measureQueues(metrics.registry, admission, groupCommit);
   const now = (): Date => new Date();
   const endpoint = new BoxEndpoint({ admission, drain, log, describeErrors, bodyBytes: LIMITS.bodyBytes }, [

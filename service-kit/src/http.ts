@@ -31,8 +31,6 @@ export interface Ahead {
   take(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
-const NOBODY: Ahead = { take: () => false };
-
 /** Turns validation errors of a TypeBox schema into lines for the caller. */
 export type DescribeErrors = (errors: ReturnType<ReturnType<typeof Compile>["Errors"]>) => string[];
 
@@ -41,11 +39,11 @@ export type DescribeErrors = (errors: ReturnType<ReturnType<typeof Compile>["Err
  * log: with one it listens to the end of every request.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { log, registry, drain, notReady, describeErrors, limits = STREAMING, ahead = NOBODY } = options;
+  const { log, registry, drain, notReady, describeErrors, limits = STREAMING, ahead } = options;
   const app = fastify({
     serverFactory: (handler) =>
-      createServer({ ...serverOptions(limits), IncomingMessage: ahead.IncomingMessage }, (request, response) => {
-        if (!ahead.take(request, response)) handler(request, response);
+      createServer({ ...serverOptions(limits), IncomingMessage: ahead?.IncomingMessage }, (request, response) => {
+        if (ahead?.take(request, response) !== true) handler(request, response);
       }),
     bodyLimit: limits.bodyBytes,
     clientErrorHandler: refuseClient,

@@ -20,7 +20,7 @@ export interface GroupCommitDeps {
 
 interface Waiting {
   readonly record: AccountingRecord;
-  readonly accept: (acceptance: Acceptance) => void;
+  readonly resolve: (acceptance: Acceptance) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -52,18 +52,14 @@ export class GroupCommit {
    */
   accept(records: readonly AccountingRecord[]): Promise<Acceptance[]> {
     if (this.#waiting.length + records.length > MOST_WAITING) return Promise.reject(this.#refusal());
+    const accepted = records.map((record) => this.#add(record));
+    if (!this.#isCommitting) void this.#commitAll();
+    return Promise.all(accepted);
+  }
+
+  #add(record: AccountingRecord): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
-      const acceptances: Acceptance[] = [];
-      let left = records.length;
-      for (const [index, record] of records.entries()) {
-        const accept = (acceptance: Acceptance): void => {
-          acceptances[index] = acceptance;
-          left -= 1;
-          if (left === 0) resolve(acceptances);
-        };
-        this.#waiting.push({ record, accept, reject });
-      }
-      if (!this.#isCommitting) void this.#commitAll();
+      this.#waiting.push({ record, resolve, reject });
     });
   }
 
@@ -97,7 +93,7 @@ export class GroupCommit {
       const earlier = await storeRecords(pool, firstsOf(records), timeoutMs);
       metrics.accountingGroupSize.observe(group.length);
       const acceptances = acceptancesOf(records, earlier);
-      for (const [index, { accept }] of group.entries()) accept(acceptances[index] as Acceptance);
+      for (const [index, { resolve }] of group.entries()) resolve(acceptances[index] as Acceptance);
     } catch (error) {
       if (isDatabaseAway(error)) this.#giveUp(group, error, performance.now() - began);
       else if (!isDataError(error)) for (const { reject } of group) reject(error);

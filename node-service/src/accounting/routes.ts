@@ -46,22 +46,21 @@ export function accountingRoutes(deps: AccountingRouteDeps): BoxRoutes {
   const { groupCommit, tokens, partition, metrics, onAccepted, now } = deps;
   const head = ["aaa-partition", partition.name];
 
-  /** The ids of records that are all committed, however often they were sent. Rejects with, or throws, Problem when one is not. */
-  const acceptAll = (accessToken: string, reports: readonly AccountingReport[]): Promise<string[]> => {
+  /** The ids of records that are all committed, however often they were sent. Throws Problem when one is not. */
+  const acceptAll = async (accessToken: string, reports: readonly AccountingReport[]): Promise<string[]> => {
     const { subscriberId, deviceId } = tokens.bearerOf(accessToken, now());
     const records = reports.map((report) => {
       const recordId = recordIdOf({ subscriberId, deviceId }, report);
       return { recordId, partition: partition.name, subscriberId, deviceId, ...report };
     });
-    return groupCommit.accept(records).then((acceptances) => {
-      const those = (acceptance: Acceptance) => records.filter((_record, index) => acceptances[index] === acceptance);
-      const taken = those("new");
-      for (const { acctStatusType } of taken) metrics.accounting[acctStatusType] += 1;
-      if (taken.length > 0) onAccepted();
-      const others = those("other");
-      if (others.length > 0) throw otherRecords(others);
-      return records.map(({ recordId }) => recordId);
-    });
+    const acceptances = await groupCommit.accept(records);
+    const those = (acceptance: Acceptance) => records.filter((_record, index) => acceptances[index] === acceptance);
+    const taken = those("new");
+    for (const { acctStatusType } of taken) metrics.accounting[acctStatusType] += 1;
+    if (taken.length > 0) onAccepted();
+    const others = those("other");
+    if (others.length > 0) throw otherRecords(others);
+    return records.map(({ recordId }) => recordId);
   };
 
   return {
@@ -72,13 +71,14 @@ export function accountingRoutes(deps: AccountingRouteDeps): BoxRoutes {
     },
     head: () => head,
     routes: [
-      boxRoute("/v1/accounting", AccountingRequest, ({ accessToken, ...report }) => {
+      boxRoute("/v1/accounting", AccountingRequest, async ({ accessToken, ...report }) => {
         refuse(reportFaults(report));
-        return acceptAll(accessToken, [report]).then(([recordId]) => ({ recordId }));
+        const [recordId] = await acceptAll(accessToken, [report]);
+        return { recordId };
       }),
-      boxRoute("/v1/accounting/list", AccountingListRequest, ({ accessToken, records }) => {
+      boxRoute("/v1/accounting/list", AccountingListRequest, async ({ accessToken, records }) => {
         refuse(records.flatMap((report, index) => reportFaults(report).map((fault) => faultAt(index, fault))));
-        return acceptAll(accessToken, records).then((recordIds) => ({ recordIds }));
+        return { recordIds: await acceptAll(accessToken, records) };
       }),
     ],
   };

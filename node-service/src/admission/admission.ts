@@ -1,9 +1,8 @@
-import type { ServerResponse } from "node:http";
-import type { Drain } from "@aaa-cluster/service-kit";
+import type { Socket } from "node:net";
 import type { Counter } from "prom-client";
 import { boxOf, type DeviceLimit } from "./device-limit.ts";
 import { Pause } from "./pause.ts";
-import { overloaded, retryAfterSeconds, tooManyRequests } from "./problems.ts";
+import { overloaded, tooManyRequests } from "./problems.ts";
 import { Turn } from "./turn.ts";
 
 /**
@@ -19,7 +18,6 @@ export type ShedReason = "turn" | "in-progress" | "accounting" | "device";
 export interface AdmissionDeps {
   readonly deviceLimit: DeviceLimit;
   readonly shed: Counter<"reason">;
-  readonly drain: Drain;
 }
 
 /** What is refused so that the rest is served: before it is read, with an answer that is ready. */
@@ -27,7 +25,7 @@ export class Admission {
   readonly #deps: AdmissionDeps;
   readonly #turn = new Turn();
   readonly #pause = new Pause();
-  readonly #body = Buffer.from(JSON.stringify(overloaded("this node has more to do than it can").toJSON()));
+  readonly #problem = JSON.stringify(overloaded("this node has more to do than it can"));
   #inProgress = 0;
 
   constructor(deps: AdmissionDeps) {
@@ -45,19 +43,15 @@ export class Admission {
     return this.#inProgress >= MOST_IN_PROGRESS ? "in-progress" : null;
   }
 
-  /** Answers at once, without a look at the body. */
-  shed(response: ServerResponse, reason: ShedReason): void {
-    const { shed, drain } = this.#deps;
-    shed.inc({ reason });
-    response
-      .writeHead(503, {
-        "content-type": "application/problem+json",
-        "content-length": this.#body.length,
-        "retry-after": String(retryAfterSeconds()),
-        ...(drain.began ? { connection: "close" } : {}),
-      })
-      .end(this.#body);
-    if (!drain.began) this.#pause.add(response.req.socket);
+  /** Counts a request that is refused. @returns the problem to answer with, as JSON */
+  shed(reason: ShedReason): string {
+    this.#deps.shed.inc({ reason });
+    return this.#problem;
+  }
+
+  /** Does not read for a while what comes after a request that was refused. */
+  pause(connection: Socket): void {
+    this.#pause.add(connection);
   }
 
   /** Takes a request of the box whose body it is, when that has come: whoever sends it slowly takes nobody's place. Throws Problem 429. */

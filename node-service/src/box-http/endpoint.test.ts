@@ -35,7 +35,7 @@ beforeEach(async () => {
   drain = new Drain();
   const log = createLog("silent");
   const shed = new Counter({ name: "shed", help: "Shed", labelNames: ["reason" as const], registers: [] });
-  admission = new Admission({ deviceLimit: new DeviceLimit(0), shed, drain });
+  admission = new Admission({ deviceLimit: new DeviceLimit(0), shed });
   const endpoint = new BoxEndpoint({ admission, drain, log, describeErrors, bodyBytes: BODY_BYTES }, [
     {
       refusal: () => refusal,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { type Drain, type Logger, Problem, problemOf } from "@aaa-cluster/service-kit";
-import type { Admission } from "../admission/admission.ts";
+import type { Admission, ShedReason } from "../admission/admission.ts";
+import { retryAfterSeconds } from "../admission/problems.ts";
 import type { BoxRequest } from "./box-request.ts";
 import type { Answer, BoxRoute, BoxRoutes, Head, Reply } from "./route.ts";
 
@@ -18,7 +19,9 @@ export interface Served extends BoxRoute, Omit<BoxRoutes, "routes"> {
   readonly problemIn: (body: unknown) => Problem | null;
 }
 
+const PROBLEM = "application/problem+json";
 const CLOSE: Head = ["connection", "close"];
+const retryAfter = (seconds: number): Head => ["retry-after", String(seconds)];
 
 /** One request of a box, and the answer to it. */
 export class Exchange implements Reply {
@@ -38,16 +41,17 @@ export class Exchange implements Reply {
     const { admission, bodyBytes } = this.#deps;
     try {
       const refusal = admission.overload() ?? this.#route.refusal(request.headers);
-      if (typeof refusal === "string") admission.shed(this.#response, refusal);
-      else {
-        this.head = this.#route.head();
-        if (refusal !== null) throw refusal;
-        if (!isJson(request.headers["content-type"])) throw wrongType();
-        request.readBody(bodyBytes, (text) => {
-          if (text === null) this.#refuseRest();
-          else this.#answer(text);
-        });
+      if (typeof refusal === "string") {
+        this.#shed(refusal, request);
+        return;
       }
+      this.head = this.#route.head();
+      if (refusal !== null) throw refusal;
+      if (!isJson(request.headers["content-type"])) throw wrongType();
+      request.readBody(bodyBytes, (text) => {
+        if (text === null) this.#refuseRest();
+        else this.#answer(text);
+      });
     } catch (error) {
       this.#fail(error);
     }
@@ -83,7 +87,14 @@ export class Exchange implements Reply {
   #fail(error: unknown): void {
     const problem = problemOf(error, this.#deps.log, this.#route.path);
     const { retryAfterSeconds: seconds } = problem;
-    this.#refuse(problem, seconds === null ? [] : ["retry-after", String(seconds)]);
+    this.#refuse(problem, seconds === null ? [] : retryAfter(seconds));
+  }
+
+  /** Answers at once, without a look at the body. */
+  #shed(reason: ShedReason, { socket }: BoxRequest): void {
+    const { admission, drain } = this.#deps;
+    this.#write(503, PROBLEM, admission.shed(reason), retryAfter(retryAfterSeconds()));
+    if (!drain.began) admission.pause(socket);
   }
 
   /** Whoever sends too much is not listened to any more. */
@@ -96,7 +107,7 @@ export class Exchange implements Reply {
   }
 
   #refuse(problem: Problem, head: Head): void {
-    this.#write(problem.status, "application/problem+json", JSON.stringify(problem), head);
+    this.#write(problem.status, PROBLEM, JSON.stringify(problem), head);
   }
 
   #write(status: number, type: string, text: string, more: Head): void {
