@@ -17,13 +17,12 @@ export interface Admissions {
  * are renewed together, with `ours`.
  */
 export async function admissions(node: NodeUnderLoad, population: number, lanes: number): Promise<Admissions> {
-  let connections = new LaneConnections(node.url);
+  const connections = new LaneConnections(() => node.url);
   const tokens: string[] = [];
   const admitAll = (): Promise<void> =>
     inLanes(lanes, population, async (lane, box) => {
       tokens[box] = String((await admitAt(connections.of(lane), box)).refreshToken);
     });
-  const close = (): Promise<void> => connections[Symbol.asyncDispose]();
   await admitAll();
   return {
     ours: {
@@ -33,12 +32,11 @@ export async function admissions(node: NodeUnderLoad, population: number, lanes:
         await admitAt(connections.of(lane), box);
       },
       renew: async () => {
-        await close();
+        await connections.close();
         await node.restart();
-        connections = new LaneConnections(node.url);
         await admitAll();
       },
-      [Symbol.asyncDispose]: close,
+      [Symbol.asyncDispose]: connections.close,
     },
     refreshed: {
       name: "node-service, refreshed",

@@ -1,7 +1,7 @@
 import { usageOf } from "../../lib/process-usage.ts";
 import { rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
-import { type BareServer, startBareServer } from "../boxes/bare.ts";
+import { startBareServer } from "../boxes/bare.ts";
 import { compare, named, printTable } from "../boxes/compare.ts";
 import { inLanes } from "../boxes/lanes.ts";
 import type { Figures } from "../boxes/measure.ts";
@@ -73,17 +73,15 @@ function nodeSubject(node: NodeUnderLoad, requests: readonly Buffer[]): Subject 
 }
 
 async function bareSubject(requests: readonly Buffer[]): Promise<Subject> {
-  const start = (): Promise<BareServer> => startBareServer(new URL("./routes.ts", import.meta.url).pathname);
-  let bare = await start();
-  const authorizer = { name: "bare fastify", port: () => bare.port, cpu: () => bare.cpu() };
-  const asking = authorizations(authorizer, requests);
+  const bare = await startBareServer(new URL("./routes.ts", import.meta.url).pathname);
+  const asking = authorizations({ name: "bare fastify", port: () => bare.port, cpu: bare.cpu }, requests);
+  const renew = async (): Promise<void> => {
+    await asking.close();
+    await bare.restart();
+  };
   const close = async (): Promise<void> => {
     await asking.close();
     await bare[Symbol.asyncDispose]();
-  };
-  const renew = async (): Promise<void> => {
-    await close();
-    bare = await start();
   };
   return { ...asking, renew, [Symbol.asyncDispose]: close };
 }

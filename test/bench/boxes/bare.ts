@@ -20,6 +20,8 @@ export interface BareRequest {
 export interface BareServer extends AsyncDisposable {
   readonly port: number;
   cpu(): Promise<Cpu>;
+  /** Puts a new process in its place, with another port. */
+  restart(): Promise<void>;
 }
 
 /**
@@ -27,6 +29,22 @@ export interface BareServer extends AsyncDisposable {
  * @param module path of the module that exports them as `routes`
  */
 export async function startBareServer(module: string): Promise<BareServer> {
+  let bare = await startProcess(module);
+  const end = (): Promise<void> => bare[Symbol.asyncDispose]();
+  return {
+    get port() {
+      return bare.port;
+    },
+    cpu: async () => ({ service: await cpuSecondsOfTree(bare.pid), database: 0 }),
+    restart: async () => {
+      await end();
+      bare = await startProcess(module);
+    },
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+async function startProcess(module: string) {
   await using owned = new AsyncDisposableStack();
   const folder = owned.adopt(await mkdtemp(join(tmpdir(), "aaa-bench-")), (path) => rm(path, { recursive: true }));
   const [port = 0] = await freePorts(1);
@@ -39,7 +57,7 @@ export async function startBareServer(module: string): Promise<BareServer> {
   const kept = owned.move();
   return {
     port,
-    cpu: async () => ({ service: await cpuSecondsOfTree(program.pid), database: 0 }),
+    pid: program.pid,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -50,28 +68,24 @@ export async function startBareServer(module: string): Promise<BareServer> {
  * @param requests what is sent one after the other for one box, and has to be answered with 200
  */
 export async function startBare(module: string, requests: readonly BareRequest[]): Promise<Subject> {
-  const start = async () => {
-    const server = await startBareServer(module);
-    return { server, connections: new LaneConnections(`http://127.0.0.1:${server.port}`) };
-  };
-  let bare = await start();
-  const close = async (): Promise<void> => {
-    await bare.connections[Symbol.asyncDispose]();
-    await bare.server[Symbol.asyncDispose]();
-  };
+  const server = await startBareServer(module);
+  const connections = new LaneConnections(() => `http://127.0.0.1:${server.port}`);
   return {
     name: "bare fastify",
-    cpu: () => bare.server.cpu(),
+    cpu: server.cpu,
     once: async (lane) => {
       for (const { path, body } of requests) {
-        const { status } = await bare.connections.of(lane).post(path, body);
+        const { status } = await connections.of(lane).post(path, body);
         if (status !== 200) throw new Error(`${path} of the bare fastify was answered with ${status}`);
       }
     },
     renew: async () => {
-      await close();
-      bare = await start();
+      await connections.close();
+      await server.restart();
     },
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: async () => {
+      await connections.close();
+      await server[Symbol.asyncDispose]();
+    },
   };
 }

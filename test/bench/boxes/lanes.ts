@@ -16,20 +16,23 @@ export async function inLanes(
 }
 
 /** A connection for each lane, opened when it is used first. */
-export class LaneConnections implements AsyncDisposable {
-  readonly #url: string;
-  readonly #connections: Connection[] = [];
+export class LaneConnections {
+  readonly #url: () => string;
+  #connections: Connection[] = [];
 
-  constructor(url: string) {
+  /** @param url where to connect; a function, as the server may start anew */
+  constructor(url: () => string) {
     this.#url = url;
   }
 
   of(lane: number): Connection {
-    this.#connections[lane] ??= new Connection(this.#url, TIMEOUT_MS);
+    this.#connections[lane] ??= new Connection(this.#url(), TIMEOUT_MS);
     return this.#connections[lane];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes all; a lane that is used again opens another one. */
+  readonly close = async (): Promise<void> => {
     await Promise.all(this.#connections.map((connection) => connection.drop()));
-  }
+    this.#connections = [];
+  };
 }
