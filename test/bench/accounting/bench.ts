@@ -9,6 +9,7 @@ import { step } from "../../lib/steps.ts";
 import { metricOf } from "../../replication/stack.ts";
 import { startPostgresql } from "../../services/postgresql.ts";
 import { startRabbitmq } from "../../services/rabbitmq.ts";
+import { type BareServer, startBareServer } from "../boxes/bare.ts";
 import { type EmptyNode, startEmptyNode } from "../boxes/empty-node.ts";
 import { poolOf } from "./pool.ts";
 import { identityAt, recordAt, stopRequest, stopsRequest } from "./records.ts";
@@ -25,7 +26,7 @@ const COMMIT_TIMEOUT_MS = 60_000;
  * Stop records per second that a node on one core has committed when it answers, beside a bare script that commits the same
  * rows into the same table in groups of as many as there are boxes at the same time. In the headline each record is a request, and the
  * node keeps what it takes in its outbox; `relayed` is with a broker that takes it, on the same two cores, and `lists` is by boxes that
- * send 16 records together. RECORDS, BOXES, TOGETHER and ROUNDS change how many there are.
+ * send 16 records together. `bare_to_limit` is a bare fastify on the same core, which answers each record without storing it. RECORDS, BOXES, TOGETHER and ROUNDS change how many there are.
  */
 export async function bench(): Promise<object> {
   if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
@@ -34,11 +35,16 @@ export async function bench(): Promise<object> {
   await using node = await step("Start a node on one core", () => startEmptyNode(rabbitmq, postgresql));
   const durability = await durabilityOf(node.pool);
   await using script = poolOf(node, durable(COMMIT_TIMEOUT_MS));
-  await step("Warm up", () => report(node, "warm-up", RECORDS / 4));
+  await using bare = await startBareServer(new URL("./bare-routes.ts", import.meta.url).pathname);
+  await step("Warm up", async () => {
+    await report(node, "warm-up", RECORDS / 4);
+    await answers(bare, node, RECORDS / 4);
+  });
   const rounds: Round[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
     const limit = await step(`Round ${round}: the script`, () => limitOf(script, `script-${round}`));
     const ours = await step(`Round ${round}: the node`, () => report(node, `node-${round}`, RECORDS));
+    const fastify = await step(`Round ${round}: a bare fastify`, () => answers(bare, node, RECORDS));
     const lists = await step(`Round ${round}: the node, lists of records`, () =>
       report(node, `lists-${round}`, RECORDS, TOGETHER),
     );
@@ -46,6 +52,9 @@ export async function bench(): Promise<object> {
       ...ours,
       limitPerSecond: limit,
       ratio: ours.perSecond / limit,
+      barePerSecond: fastify.perSecond,
+      barePerCpuSecond: fastify.perCpuSecond,
+      bareRatio: fastify.perSecond / limit,
       listsPerSecond: lists.perSecond,
       listsP99: lists.p99,
       listsRatio: lists.perSecond / limit,
@@ -57,9 +66,12 @@ export async function bench(): Promise<object> {
   return {
     ratio_to_limit: rounded(median.ratio),
     ratio_to_limit_lists: rounded(median.listsRatio),
+    bare_to_limit: rounded(median.bareRatio),
     stops_per_s: rounded(median.perSecond),
     limit_stops_per_s: rounded(median.limitPerSecond),
     stops_per_cpu_s: rounded(median.perCpuSecond),
+    bare_answers_per_s: rounded(median.barePerSecond),
+    bare_answers_per_cpu_s: rounded(median.barePerCpuSecond),
     p50_ms: rounded(median.p50),
     p99_ms: rounded(median.p99),
     mean_group: rounded(median.meanGroup),
@@ -89,6 +101,9 @@ interface Reported {
 interface Round extends Reported {
   readonly limitPerSecond: number;
   readonly ratio: number;
+  readonly barePerSecond: number;
+  readonly barePerCpuSecond: number;
+  readonly bareRatio: number;
   readonly listsPerSecond: number;
   readonly listsP99: number;
   readonly listsRatio: number;
@@ -119,19 +134,56 @@ async function limitOf(pool: pg.Pool, round: string): Promise<number> {
  * boxes: as many records are under way.
  */
 async function report(node: EmptyNode, round: string, count: number, together = 1): Promise<Reported> {
-  const boxes = Math.ceil(BOXES / together);
-  const tokens = await Promise.all(
-    Array.from({ length: boxes }, (_, box) => node.stack.accessToken(identityAt(box, boxes))),
-  );
+  const tokens = await tokensOf(node, Math.ceil(BOXES / together));
   const requests = Array.from({ length: Math.ceil(count / together) }, (_, index) => {
-    const token = tokens[index % boxes] as string;
+    const token = tokens[index % tokens.length] as string;
     if (together === 1) return stopRequest(token, round, index);
     const from = index * together;
     return stopsRequest(token, round, range(from, Math.min(from + together, count)));
   });
-  const lines = await Promise.all(tokens.map(() => Line.open(node.url)));
   const before = await groupsOf(node);
   const { cpuSeconds } = await usageOf(node.pid);
+  const { seconds, took, refused } = await askInTurn(node.url, requests, tokens.length);
+  const usedSeconds = (await usageOf(node.pid)).cpuSeconds - cpuSeconds;
+  const after = await groupsOf(node);
+  const { rows } = await node.pool.query<{ count: number }>(
+    "select count(*)::int as count from accounting where record ->> 'acctSessionId' like $1",
+    [`${round}-%`],
+  );
+  if (rows[0]?.count !== count) throw new Error(`${rows[0]?.count} of ${count} records are in the database`);
+  return {
+    perSecond: count / seconds,
+    perCpuSecond: count / usedSeconds,
+    p50: quantile(took, 0.5),
+    p99: quantile(took, 0.99),
+    meanGroup: count / (after - before),
+    refused,
+  };
+}
+
+/** What HTTP takes by itself: the same requests, of which nothing is stored. */
+async function answers(bare: BareServer, node: EmptyNode, count: number) {
+  const tokens = await tokensOf(node, BOXES);
+  const requests = range(0, count).map((index) => stopRequest(tokens[index % BOXES] as string, "bare", index));
+  const { service } = await bare.cpu();
+  const { seconds } = await askInTurn(`http://127.0.0.1:${bare.port}`, requests, BOXES);
+  const usedSeconds = (await bare.cpu()).service - service;
+  return { perSecond: count / seconds, perCpuSecond: count / usedSeconds };
+}
+
+const tokensOf = ({ stack }: EmptyNode, boxes: number): Promise<string[]> =>
+  Promise.all(range(0, boxes).map((box) => stack.accessToken(identityAt(box, boxes))));
+
+interface Asked {
+  readonly seconds: number;
+  /** How long each request took, in ms, however often it was sent. */
+  readonly took: readonly number[];
+  readonly refused: number;
+}
+
+/** Sends every request over the connections of so many boxes, each its next one as soon as it was answered. */
+async function askInTurn(url: string, requests: readonly Buffer[], boxes: number): Promise<Asked> {
+  const lines = await Promise.all(range(0, boxes).map(() => Line.open(url)));
   const took: number[] = [];
   let refused = 0;
   const began = performance.now();
@@ -151,22 +203,8 @@ async function report(node: EmptyNode, round: string, count: number, together = 
     }),
   );
   const seconds = (performance.now() - began) / 1000;
-  const usedSeconds = (await usageOf(node.pid)).cpuSeconds - cpuSeconds;
-  const after = await groupsOf(node);
   for (const line of lines) line[Symbol.dispose]();
-  const { rows } = await node.pool.query<{ count: number }>(
-    "select count(*)::int as count from accounting where record ->> 'acctSessionId' like $1",
-    [`${round}-%`],
-  );
-  if (rows[0]?.count !== count) throw new Error(`${rows[0]?.count} of ${count} records are in the database`);
-  return {
-    perSecond: count / seconds,
-    perCpuSecond: count / usedSeconds,
-    p50: quantile(took, 0.5),
-    p99: quantile(took, 0.99),
-    meanGroup: count / (after - before),
-    refused,
-  };
+  return { seconds, took, refused };
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
