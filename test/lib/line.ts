@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
 const END_OF_HEAD = "\r\n\r\n";
+/** More connections at once would wait for each other. */
+const AT_ONCE = 100;
 
 /** A request as it goes over the wire; built before it is needed, so that sending it costs the load little. */
 export function postRequest(path: string, body: object): Buffer {
@@ -108,4 +110,14 @@ export class Line implements Disposable {
     this.#asked?.reject(error);
     this.#asked = null;
   };
+}
+
+/** A connection for each of many boxes. */
+export async function openLines(url: string, boxes: number): Promise<Line[]> {
+  const lines: Line[] = [];
+  while (lines.length < boxes) {
+    const few = Array.from({ length: Math.min(AT_ONCE, boxes - lines.length) }, () => Line.open(url));
+    lines.push(...(await Promise.all(few)));
+  }
+  return lines;
 }

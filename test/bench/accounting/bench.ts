@@ -2,7 +2,7 @@ import type pg from "pg";
 import { storeRecords } from "../../../node-service/src/accounting/outbox.ts";
 import { durable } from "../../../node-service/src/accounting/settings.ts";
 import { UserError } from "../../lib/errors.ts";
-import { Line } from "../../lib/line.ts";
+import { type Line, openLines } from "../../lib/line.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { medians, quantile, rounded } from "../../lib/statistics.ts";
 import { step } from "../../lib/steps.ts";
@@ -26,7 +26,8 @@ const COMMIT_TIMEOUT_MS = 60_000;
  * Stop records per second that a node on one core has committed when it answers, beside a bare script that commits the same
  * rows into the same table in groups of as many as there are boxes at the same time. In the headline each record is a request, and the
  * node keeps what it takes in its outbox; `relayed` is with a broker that takes it, on the same two cores, and `lists` is by boxes that
- * send 16 records together. `bare_to_limit` is a bare fastify on the same core, which answers each record without storing it. RECORDS, BOXES, TOGETHER and ROUNDS change how many there are.
+ * send 16 records together. `bare_to_limit` is a bare fastify on the same core, which answers each record without storing it.
+ * RECORDS, BOXES, TOGETHER and ROUNDS change how many there are.
  */
 export async function bench(): Promise<object> {
   if (process.platform !== "linux") throw new UserError("this bench reads /proc", "run it on Linux");
@@ -141,9 +142,10 @@ async function report(node: EmptyNode, round: string, count: number, together = 
     const from = index * together;
     return stopsRequest(token, round, range(from, Math.min(from + together, count)));
   });
+  const lines = await openLines(node.url, tokens.length);
   const before = await groupsOf(node);
   const { cpuSeconds } = await usageOf(node.pid);
-  const { seconds, took, refused } = await askInTurn(node.url, requests, tokens.length);
+  const { seconds, took, refused } = await askInTurn(lines, requests);
   const usedSeconds = (await usageOf(node.pid)).cpuSeconds - cpuSeconds;
   const after = await groupsOf(node);
   const { rows } = await node.pool.query<{ count: number }>(
@@ -165,8 +167,9 @@ async function report(node: EmptyNode, round: string, count: number, together = 
 async function answers(bare: BareServer, node: EmptyNode, count: number) {
   const tokens = await tokensOf(node, BOXES);
   const requests = range(0, count).map((index) => stopRequest(tokens[index % BOXES] as string, "bare", index));
+  const lines = await openLines(`http://127.0.0.1:${bare.port}`, BOXES);
   const { service } = await bare.cpu();
-  const { seconds } = await askInTurn(`http://127.0.0.1:${bare.port}`, requests, BOXES);
+  const { seconds } = await askInTurn(lines, requests);
   const usedSeconds = (await bare.cpu()).service - service;
   return { perSecond: count / seconds, perCpuSecond: count / usedSeconds };
 }
@@ -181,15 +184,14 @@ interface Asked {
   readonly refused: number;
 }
 
-/** Sends every request over the connections of so many boxes, each its next one as soon as it was answered. */
-async function askInTurn(url: string, requests: readonly Buffer[], boxes: number): Promise<Asked> {
-  const lines = await Promise.all(range(0, boxes).map(() => Line.open(url)));
+/** Sends every request over the connections of boxes, each its next one as soon as it was answered, and closes them. */
+async function askInTurn(lines: readonly Line[], requests: readonly Buffer[]): Promise<Asked> {
   const took: number[] = [];
   let refused = 0;
   const began = performance.now();
   await Promise.all(
     lines.map(async (line, box) => {
-      for (let index = box; index < requests.length; index += boxes) {
+      for (let index = box; index < requests.length; index += lines.length) {
         const sentAt = performance.now();
         for (;;) {
           const { status, body } = await line.ask(requests[index] as Buffer);

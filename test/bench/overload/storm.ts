@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Line } from "../../lib/line.ts";
+import { type Line, openLines } from "../../lib/line.ts";
 import { usageOf } from "../../lib/process-usage.ts";
 import { quantile } from "../../lib/statistics.ts";
 
 /** A box gives up on an answer that takes longer, so a later one is worth nothing. */
 const PATIENCE_MS = 5_000;
 const TICK_MS = 5;
-/** More connections at once would wait for each other. */
-const AT_ONCE = 100;
 
 export interface Storm {
   /** Requests per second that boxes wanted to send. */
@@ -23,16 +21,6 @@ export interface Storm {
   /** Of the answers with 200. */
   readonly p50: number;
   readonly p99: number;
-}
-
-/** A connection for each of many boxes. */
-async function openLines(url: string, boxes: number): Promise<Line[]> {
-  const lines: Line[] = [];
-  while (lines.length < boxes) {
-    const few = Array.from({ length: Math.min(AT_ONCE, boxes - lines.length) }, () => Line.open(url));
-    lines.push(...(await Promise.all(few)));
-  }
-  return lines;
 }
 
 /** Answers with 200 per second to boxes that each ask again as soon as they were answered: a closed load. */
