@@ -23,6 +23,7 @@ export function boxRoutes(deps: BoxDeps): BoxRoutes {
   const { partition, readModel } = deps;
   const placeHeaders = new PlaceHeaders(partition.name, () => readModel.place);
   return {
+    hasQueue: false,
     refusal: (headers) =>
       refusalOf(partition) ?? regressOf(readModel.place, minSequenceOf(headers["aaa-min-sequence"])),
     head: () => placeHeaders.now,

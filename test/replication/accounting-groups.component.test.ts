@@ -16,7 +16,7 @@ import { query } from "./stack.ts";
 const log = createLog("silent");
 const DEADLINE = { deadlineMs: 30_000, intervalMs: 20 };
 const MIGRATIONS = new URL("../../node-service/src/migrations/", import.meta.url);
-const MOST_WAITING = 2_000;
+const MOST_WAITING = 20_000;
 /** More than any test here holds a commit back. */
 const PATIENT_MS = 60_000;
 
@@ -92,6 +92,17 @@ test("records that come while others are committed go together in the next commi
   expect(await commits()).toBe(2);
 }, 60_000);
 
+test("of very many that wait, those that came first are committed first, some thousands at a time", async () => {
+  const open = await holdTheTable();
+  const first = accept(groups, record("first"));
+  const ended: number[] = [];
+  const accepted = records(4_500).map((one, index) => accept(groups, one).then(() => ended.push(index)));
+  await open();
+  await Promise.all([first, ...accepted]);
+  expect(ended).toEqual([...ended].sort((one, other) => one - other));
+  expect(await commits()).toBe(4);
+}, 60_000);
+
 test("a record that the database refuses fails alone, whatever goes with it", async () => {
   const open = await holdTheTable();
   const first = accept(groups, record("first"));
@@ -104,6 +115,31 @@ test("a record that the database refuses fails alone, whatever goes with it", as
   const refused = results.flatMap((result, index) => (result.status === "rejected" ? [[index, result.reason]] : []));
   expect(refused).toEqual([[50, expect.objectContaining({ status: 400, code: "invalid-request" })]]);
   expect(await storedIds()).toHaveLength(52);
+}, 60_000);
+
+test("of a request of which the database refuses one record none is stored, and those of others are", async () => {
+  const open = await holdTheTable();
+  const first = accept(groups, record("first"));
+  const bad = groups.accept([record("a"), record("bad", { service: "\0" }), record("b")]);
+  const good = groups.accept([record("c"), record("d")]);
+  await Promise.all([
+    expect(bad).rejects.toMatchObject({ status: 400, code: "invalid-request" }),
+    expect(good).resolves.toEqual(["new", "new"]),
+    first,
+    open(),
+  ]);
+  expect(await storedIds()).toEqual(["c", "d", "first"]);
+}, 60_000);
+
+test("behind a record that has waited for long no more are taken, and they are again when it was committed", async () => {
+  const open = await holdTheTable();
+  const accepted = [accept(groups, record("first")), accept(groups, record("second"))];
+  expect(groups.isFull).toBe(false);
+  await until("it has waited for long", async () => groups.isFull, DEADLINE);
+  await open();
+  await Promise.all(accepted);
+  expect(groups.isFull).toBe(false);
+  expect(groups.waiting).toBe(0);
 }, 60_000);
 
 test("within one group a retry is harmless, and another record under the same id is refused", async () => {
@@ -121,7 +157,7 @@ test("within one group a retry is harmless, and another record under the same id
   expect(rows.every(({ time }) => time === null)).toBe(true);
 }, 60_000);
 
-test("no more wait than a few groups: what comes then is refused at once, and is accepted afterwards", async () => {
+test("no more wait than there is memory for: what comes then is refused at once, and is accepted afterwards", async () => {
   const open = await holdTheTable();
   const first = accept(groups, record("first"));
   const accepted = records(MOST_WAITING).map((one) => accept(groups, one));

@@ -6,11 +6,15 @@ import type { Metrics } from "../metrics.ts";
 import { type Acceptance, acceptancesOf, firstsOf } from "./group.ts";
 import { storeRecords } from "./outbox.ts";
 
-/** How many records wait, and so how many go into one statement. */
-const MOST_WAITING = 2_000;
+/** How many records go into one statement, and up to a request more. */
+const GROUP = 2_000;
+/** How many records wait: what they take of the memory is bounded. */
+const MOST_WAITING = 20_000;
+/** How long a record may wait before no more are taken behind it: with its commit it is answered sooner than a gateway asks another node. */
+const LONGEST_WAIT_MS = 500;
 
 export interface GroupCommitDeps {
-  /** Sessions for this alone, which are `durable`; one is used. */
+  /** A session for this alone, which is `durable`. */
   readonly pool: pg.Pool;
   /** How long the database may take for a commit. */
   readonly timeoutMs: number;
@@ -18,48 +22,52 @@ export interface GroupCommitDeps {
   readonly log: Logger;
 }
 
+/** The records of one request. */
 interface Waiting {
-  readonly record: AccountingRecord;
-  readonly resolve: (acceptance: Acceptance) => void;
+  readonly records: readonly AccountingRecord[];
+  /** When they came, by the monotonic clock, in ms. */
+  readonly since: number;
+  readonly resolve: (acceptances: Acceptance[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * Commits accounting records. Those that come while others are committed go together in the next statement: one flush of the
- * disk serves them all. One that the database refuses fails alone.
+ * disk serves them all. The records of a request are committed together or not at all, and what the database refuses fails alone.
  */
 export class GroupCommit {
   readonly #deps: GroupCommitDeps;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
+  #waitingRecords = 0;
   #isCommitting = false;
 
   constructor(deps: GroupCommitDeps) {
     this.#deps = deps;
   }
 
-  /** Whether any record would be refused now because too many wait. */
+  /** Whether any record would be refused now because too many wait, or have waited for too long. */
   get isFull(): boolean {
-    return this.#waiting.length >= MOST_WAITING;
+    const [first] = this.#waiting;
+    if (first === undefined) return false;
+    return this.#waitingRecords >= MOST_WAITING || performance.now() - first.since > LONGEST_WAIT_MS;
   }
 
+  /** How many records wait. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waitingRecords;
   }
 
   /**
-   * Resolves when all records are safe, or others are under their ids. Rejects with Problem 503 when too many wait, or when the
-   * database is away or takes too long, which leaves open whether they were stored; with Problem 400 when the database refuses one.
+   * Resolves with what became of each when all records of a request are safe, or others are under their ids. Rejects with Problem 503
+   * when too many wait, or when the database is away or takes too long, which leaves open whether they were stored; with Problem 400,
+   * and none of them is stored, when the database refuses one.
    */
   accept(records: readonly AccountingRecord[]): Promise<Acceptance[]> {
-    if (this.#waiting.length + records.length > MOST_WAITING) return Promise.reject(this.#refusal());
-    const accepted = records.map((record) => this.#add(record));
-    if (!this.#isCommitting) void this.#commitAll();
-    return Promise.all(accepted);
-  }
-
-  #add(record: AccountingRecord): Promise<Acceptance> {
+    if (this.#waitingRecords + records.length > MOST_WAITING) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, resolve, reject });
+      this.#waiting.push({ records, since: performance.now(), resolve, reject });
+      this.#waitingRecords += records.length;
+      if (!this.#isCommitting) void this.#commitAll();
     });
   }
 
@@ -72,28 +80,32 @@ export class GroupCommit {
   async #commitAll(): Promise<void> {
     this.#isCommitting = true;
     while (this.#waiting.length > 0) {
-      await this.#commit(this.#takeWaiting());
+      await this.#commit(this.#take(GROUP));
     }
     this.#isCommitting = false;
   }
 
-  #takeWaiting(): Waiting[] {
-    const group = this.#waiting;
-    this.#waiting = [];
-    return group;
+  /** Those that have waited longest, with at least so many records if there are. */
+  #take(count: number): Waiting[] {
+    let [requests, records] = [0, 0];
+    while (records < count && requests < this.#waiting.length) {
+      records += (this.#waiting[requests] as Waiting).records.length;
+      requests += 1;
+    }
+    this.#waitingRecords -= records;
+    return this.#waiting.splice(0, requests);
   }
 
   /** Never rejects. */
   async #commit(group: readonly Waiting[]): Promise<void> {
     const { pool, timeoutMs, metrics } = this.#deps;
-    const records = group.map(({ record }) => record);
+    const records = group.flatMap((waiting) => waiting.records);
     const stop = metrics.accountingCommitSeconds.startTimer();
     const began = performance.now();
     try {
       const earlier = await storeRecords(pool, firstsOf(records), timeoutMs);
-      metrics.accountingGroupSize.observe(group.length);
-      const acceptances = acceptancesOf(records, earlier);
-      for (const [index, { resolve }] of group.entries()) resolve(acceptances[index] as Acceptance);
+      metrics.accountingGroupSize.observe(records.length);
+      answer(group, acceptancesOf(records, earlier));
     } catch (error) {
       if (isDatabaseAway(error)) this.#giveUp(group, error, performance.now() - began);
       else if (!isDataError(error)) for (const { reject } of group) reject(error);
@@ -108,10 +120,19 @@ export class GroupCommit {
   /** Whoever waited behind a commit that took too long has waited long enough too. */
   #giveUp(group: readonly Waiting[], error: unknown, tookMs: number): void {
     const { timeoutMs, log } = this.#deps;
-    const behind = tookMs < timeoutMs ? [] : this.#takeWaiting();
-    log.error({ err: error, records: group.length, behind: behind.length }, "accounting records were not committed");
+    const behind = tookMs < timeoutMs ? [] : this.#take(MOST_WAITING);
+    log.error({ err: error, requests: group.length, behind: behind.length }, "accounting records were not committed");
     for (const { reject } of group) reject(uncertain());
     for (const { reject } of behind) reject(uncertain());
+  }
+}
+
+/** Tells each request what became of its own records. */
+function answer(group: readonly Waiting[], acceptances: readonly Acceptance[]): void {
+  let from = 0;
+  for (const { records, resolve } of group) {
+    resolve(acceptances.slice(from, from + records.length));
+    from += records.length;
   }
 }
 
@@ -126,5 +147,5 @@ function uncertain(): Problem {
 }
 
 function unstorable(): Problem {
-  return new Problem(400, "invalid-request", "the record cannot be stored: the database refuses a value of it");
+  return new Problem(400, "invalid-request", "a record cannot be stored: the database refuses a value of it");
 }

@@ -64,6 +64,7 @@ export function accountingRoutes(deps: AccountingRouteDeps): BoxRoutes {
   };
 
   return {
+    hasQueue: true,
     refusal: () => {
       if (groupCommit.isFull) return "accounting";
       // Before that the tables may not be there.

@@ -10,7 +10,7 @@ import { Turn } from "./turn.ts";
  * next one, so for twice as long at most: less than probes and boxes do.
  */
 const LONGEST_TURN_MS = 1_000;
-/** Requests that wait for something else than this process, for example its database: twice as many as accounting records may. */
+/** Requests that wait for something else than this process, for example its database. */
 const MOST_IN_PROGRESS = 4_000;
 
 export type ShedReason = "turn" | "in-progress" | "accounting" | "device";
@@ -37,10 +37,13 @@ export class Admission {
     return this.#inProgress;
   }
 
-  /** Why there is no time for one request more, or null. */
-  overload(): ShedReason | null {
+  /**
+   * Why there is no time for one request more, or null.
+   * @param hasQueue whether what it will wait for is bounded by a queue of its own
+   */
+  overload(hasQueue: boolean): ShedReason | null {
     if (this.#turn.take() > LONGEST_TURN_MS) return "turn";
-    return this.#inProgress >= MOST_IN_PROGRESS ? "in-progress" : null;
+    return !hasQueue && this.#inProgress >= MOST_IN_PROGRESS ? "in-progress" : null;
   }
 
   /** Counts a request that is refused. @returns the problem to answer with, as JSON */

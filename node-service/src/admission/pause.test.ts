@@ -34,3 +34,32 @@ test("what comes on a connection after a refusal is not read until the pause is 
   expect(requests).toHaveLength(2);
   box.destroy();
 });
+
+test("of many connections few are read again at a time while others are refused, then ever more, those first that waited longest", async () => {
+  jest.useFakeTimers({ doNotFake: ["setImmediate", "nextTick", "queueMicrotask"] });
+  const pause = new Pause();
+  const resumed: number[] = [];
+  const refuse = async (...boxes: readonly number[]): Promise<void> => {
+    for (const box of boxes) pause.add({ destroyed: box === GONE, pause: () => {}, resume: () => resumed.push(box) });
+    await new Promise(setImmediate);
+  };
+  const GONE = 7;
+  const all = Array.from({ length: 4_000 }, (_, box) => box);
+  await refuse(...all);
+  const readInTick = (): number => {
+    const before = resumed.length;
+    jest.advanceTimersByTime(50);
+    return resumed.length - before;
+  };
+  jest.advanceTimersByTime(950);
+  expect(resumed).toEqual([]);
+  await refuse(4_000);
+  expect(readInTick()).toBe(100);
+  expect([readInTick(), readInTick(), readInTick()]).toEqual([200, 400, 800]);
+  await refuse(4_001);
+  expect(readInTick()).toBe(100);
+  const rest = Array.from({ length: 30 }, readInTick);
+  expect(rest.slice(0, 5)).toEqual([200, 400, 800, 999, 0]);
+  expect(Math.max(...rest)).toBe(999);
+  expect(resumed).toEqual([...all, 4_000, 4_001].filter((box) => box !== GONE));
+});

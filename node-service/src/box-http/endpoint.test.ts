@@ -38,6 +38,7 @@ beforeEach(async () => {
   admission = new Admission({ deviceLimit: new DeviceLimit(0), shed });
   const endpoint = new BoxEndpoint({ admission, drain, log, describeErrors, bodyBytes: BODY_BYTES }, [
     {
+      hasQueue: false,
       refusal: () => refusal,
       head: () => ["aaa-partition", "tv-aaa-0"],
       routes: [

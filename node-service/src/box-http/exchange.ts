@@ -40,7 +40,7 @@ export class Exchange implements Reply {
   begin(request: BoxRequest): void {
     const { admission, bodyBytes } = this.#deps;
     try {
-      const refusal = admission.overload() ?? this.#route.refusal(request.headers);
+      const refusal = admission.overload(this.#route.hasQueue) ?? this.#route.refusal(request.headers);
       if (typeof refusal === "string") {
         this.#shed(refusal, request);
         return;
@@ -76,7 +76,7 @@ export class Exchange implements Reply {
   }
 
   #answerLater(answer: Promise<Answer>): void {
-    this.#deps.admission.wait(answer);
+    if (!this.#route.hasQueue) this.#deps.admission.wait(answer);
     answer.then((late) => this.#send(late)).catch((error) => this.#fail(error));
   }
 

@@ -27,6 +27,8 @@ export interface BoxRoute {
 /** Routes that have the same in common before a body is read. */
 export interface BoxRoutes {
   readonly routes: readonly BoxRoute[];
+  /** Whether they bound by themselves how many requests wait. */
+  readonly hasQueue: boolean;
   /** Why a request is not even read, or null. Throws Problem too. */
   readonly refusal: (headers: IncomingHttpHeaders) => Problem | ShedReason | null;
   /** What every answer begins with, also when it is a problem. */

@@ -8,13 +8,13 @@ import { Stack } from "../../replication/stack.ts";
 import type { Postgresql } from "../../services/postgresql.ts";
 import type { Rabbitmq } from "../../services/rabbitmq.ts";
 import { fillQueue } from "../apply/queue.ts";
-import { pin, SUBJECT_CORE } from "./cores.ts";
+import { LOAD_CORE, pin, SUBJECT_CORE } from "./cores.ts";
 import { untilSynced } from "./synced.ts";
 
 const PARTITION = "tv-aaa-0";
 const MIGRATIONS = new URL("../../../node-service/src/migrations/", import.meta.url);
 
-/** A node-service in a process of its own on one core, synced with a stream that has no entities. */
+/** A node-service in a process of its own on a core that its database does not use, synced with a stream that has no entities. */
 export interface EmptyNode extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
@@ -42,8 +42,8 @@ export async function startEmptyNode(
   );
   await node.start();
   await untilSynced(node, 30_000);
-  // The load and PostgreSQL may have the other core.
   await pin(node.pid, SUBJECT_CORE);
+  await pin(postgresql.pid, LOAD_CORE);
   const all = owned.move();
   return {
     url: node.url,
