@@ -6,7 +6,7 @@ import type { Metrics } from "../metrics.ts";
 import { type Acceptance, acceptancesOf, firstsOf } from "./group.ts";
 import { storeRecords } from "./outbox.ts";
 
-/** How many records go into one statement, and up to a request more. */
+/** How many records go into one statement. The last request may bring more, as it is not divided. */
 const GROUP = 2_000;
 /** How many records wait: what they take of the memory is bounded. */
 const MOST_WAITING = 20_000;
@@ -120,7 +120,7 @@ export class GroupCommit {
   /** Whoever waited behind a commit that took too long has waited long enough too. */
   #giveUp(group: readonly Waiting[], error: unknown, tookMs: number): void {
     const { timeoutMs, log } = this.#deps;
-    const behind = tookMs < timeoutMs ? [] : this.#take(MOST_WAITING);
+    const behind = tookMs < timeoutMs ? [] : this.#take(this.#waitingRecords);
     log.error({ err: error, requests: group.length, behind: behind.length }, "accounting records were not committed");
     for (const { reject } of group) reject(uncertain());
     for (const { reject } of behind) reject(uncertain());

@@ -54,11 +54,8 @@ export class Pause {
     const later = this.#paused.findIndex(({ until }) => until > now);
     const due = later === -1 ? this.#paused.length : later;
     for (const { connection } of this.#paused.splice(0, Math.min(due, this.#batch))) connection.resume();
-    if (this.#paused.length === 0) this.#end();
-  };
-
-  #end(): void {
+    if (this.#paused.length > 0) return;
     clearInterval(this.#timer ?? undefined);
     this.#timer = null;
-  }
+  };
 }

@@ -25,7 +25,7 @@ const MULTIPLES = [1, 2, 3] as const;
  * What a node on one core serves when boxes report Stop records at 1, 2 and 3 times the rate that it can sustain, whatever became
  * of what they sent before; and at 3 times with boxes that do what `Retry-After` says. Meanwhile the stream goes on,
  * and probes are asked. What it can sustain is measured with the same boxes, each of which asks again when it was answered,
- * and also with 256 of them: `bare_kept` is what a bare fastify, which has no load to shed, keeps of its rate from 256
+ * and also with 256 of them, and the higher of both counts: `bare_kept` is what a bare fastify, which has no load to shed, keeps of its rate from 256
  * connections to all, so what is lost by their number alone. BOXES and SECONDS change how many boxes there are, and how long each load lasts.
  */
 export async function bench(): Promise<object> {
@@ -50,18 +50,18 @@ export async function bench(): Promise<object> {
   const bareKept = await step("What a bare fastify keeps with so many", keptByBare);
   // A node that breaks down under so many boxes must not make its load small by that.
   const sustainable = Math.max(peak, byFew);
+  const stormOf = (multiple: number, polite: boolean): Promise<Storm> =>
+    storm(node, { boxes: BOXES, perSecond: multiple * sustainable, seconds: SECONDS, polite, request });
   await using watch = await watchStream(node);
   const goodput: Record<string, number> = {};
   const storms: Storm[] = [];
   for (const multiple of MULTIPLES) {
-    const load = { boxes: BOXES, perSecond: multiple * sustainable, seconds: SECONDS, polite: false, request };
-    const result = await step(`${multiple} times that`, () => storm(node, load));
+    const result = await step(`${multiple} times that`, () => stormOf(multiple, false));
     say(`    ${describe(result)}`);
     storms.push(result);
     goodput[`goodput_${multiple}x`] = rounded(result.goodput);
   }
-  const load = { boxes: BOXES, perSecond: 3 * sustainable, seconds: SECONDS, polite: true, request };
-  const polite = await step("3 times that, by boxes that wait as they are told", () => storm(node, load));
+  const polite = await step("3 times that, by boxes that wait as they are told", () => stormOf(3, true));
   say(`    ${describe(polite)}`);
   const worst = storms.at(-1) as Storm;
   const best = Math.max(peak, ...storms.map((one) => one.goodput));
